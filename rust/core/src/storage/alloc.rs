@@ -43,9 +43,15 @@ pub fn allocate_zeroed(bytes: usize) -> Option<NonNull<u8>> {
     let block = obtain(bytes)?;
     if !block.zero {
         // SAFETY: the block is ours and has at least `bytes` bytes; any byte is a value of u8.
-        let content =
-            unsafe { std::slice::from_raw_parts_mut(block.ptr.as_ptr().cast::<std::mem::MaybeUninit<u8>>(), bytes) };
-        crate::parallel::rows(content, 1, 1 << 20, |_, part| part.fill(std::mem::MaybeUninit::new(0)));
+        let content = unsafe {
+            std::slice::from_raw_parts_mut(
+                block.ptr.as_ptr().cast::<std::mem::MaybeUninit<u8>>(),
+                bytes,
+            )
+        };
+        crate::parallel::rows(content, 1, 1 << 20, |_, part| {
+            part.fill(std::mem::MaybeUninit::new(0))
+        });
     }
     Some(block.ptr)
 }
@@ -257,7 +263,11 @@ impl Local {
     fn give_back(&self) {
         for class in 0..CLASSES {
             self.list(class, |list| {
-                shared::put(class, class_size(class), std::mem::replace(list, List::EMPTY))
+                shared::put(
+                    class,
+                    class_size(class),
+                    std::mem::replace(list, List::EMPTY),
+                )
             });
         }
     }

@@ -102,7 +102,9 @@ pub(super) fn stats() -> Stats {
 
 /// How many bytes may be kept now.
 fn most_kept() -> usize {
-    let Stats { allocated, peak, .. } = stats();
+    let Stats {
+        allocated, peak, ..
+    } = stats();
     KEEP.max((peak + peak / 4).saturating_sub(allocated))
 }
 

@@ -1,0 +1,198 @@
+//! Arguments parsed by their type: one newtype per way PyTorch writes a thing.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
+use tensorrs_core::{Scalar, Tensor};
+
+use crate::border::{PyTensor, raise};
+
+/// A Python number.
+#[derive(Clone, Copy)]
+pub struct Number(pub Scalar);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Number {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Some(n) = exact_number(&ob)? {
+            return Ok(Number(n));
+        }
+        if let Ok(t) = ob.cast::<PyTensor>() {
+            return t.get().tensor(ob.py()).item().map(Number).map_err(raise);
+        }
+        // NumPy's scalars, Fraction, Decimal: whatever says how it converts.
+        if ob.hasattr("__index__")? {
+            return Ok(Number(Scalar::Int(
+                ob.call_method0("__index__")?.extract()?,
+            )));
+        }
+        if ob.hasattr("__float__")? && !ob.is_instance_of::<pyo3::types::PyString>() {
+            return Ok(Number(Scalar::Float(
+                ob.call_method0("__float__")?.extract()?,
+            )));
+        }
+        Err(PyTypeError::new_err(format!(
+            "must be Number, not {}",
+            type_name(&ob)
+        )))
+    }
+}
+
+#[inline]
+fn exact_number(ob: &Bound<'_, PyAny>) -> PyResult<Option<Scalar>> {
+    if let Ok(x) = ob.cast::<PyFloat>() {
+        return Ok(Some(Scalar::Float(x.value())));
+    }
+    if let Ok(b) = ob.cast::<PyBool>() {
+        return Ok(Some(Scalar::Bool(b.is_true())));
+    }
+    if ob.is_instance_of::<PyInt>() {
+        return Ok(Some(Scalar::Int(ob.extract().map_err(|_| {
+            pyo3::exceptions::PyRuntimeError::new_err("Overflow when unpacking long long")
+        })?)));
+    }
+    Ok(None)
+}
+
+pub fn type_name(ob: &Bound<'_, PyAny>) -> String {
+    ob.get_type()
+        .name()
+        .map_or_else(|_| "object".to_string(), |n| n.to_string())
+}
+
+/// A tensor, or a number that stands for one.
+pub struct Operand(pub Tensor);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Operand {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(t) = ob.cast::<PyTensor>() {
+            return Ok(Operand(t.get().tensor(ob.py())));
+        }
+        match exact_number(&ob)? {
+            Some(n) => Tensor::wrapped(n).map(Operand).map_err(raise),
+            None => {
+                let n = Number::extract(ob).map_err(|_| {
+                    PyTypeError::new_err(format!(
+                        "must be Tensor or Number, not {}",
+                        type_name(&ob)
+                    ))
+                })?;
+                Tensor::wrapped(n.0).map(Operand).map_err(raise)
+            }
+        }
+    }
+}
+
+/// A tensor and nothing else.
+pub struct Arg(pub Tensor);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Arg {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match ob.cast::<PyTensor>() {
+            Ok(t) => Ok(Arg(t.get().tensor(ob.py()))),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "must be Tensor, not {}",
+                type_name(&ob)
+            ))),
+        }
+    }
+}
+
+/// One integer, where a zero-dim integer tensor is welcome too.
+fn integer(ob: &Bound<'_, PyAny>) -> PyResult<isize> {
+    if let Ok(t) = ob.cast::<PyTensor>() {
+        return match t.get().tensor(ob.py()).item().map_err(raise)? {
+            Scalar::Float(_) => Err(PyTypeError::new_err(
+                "only integer tensors of a single element can be converted to an index",
+            )),
+            n => Ok(n.to::<i64>() as isize),
+        };
+    }
+    if ob.is_instance_of::<PyFloat>() {
+        return Err(PyTypeError::new_err(format!(
+            "must be tuple of ints, but found element of type {}",
+            type_name(ob)
+        )));
+    }
+    ob.extract()
+}
+
+fn integers(ob: &Bound<'_, PyAny>) -> PyResult<Vec<isize>> {
+    if ob.is_instance_of::<PyTuple>() || ob.is_instance_of::<PyList>() {
+        return ob.try_iter()?.map(|item| integer(&item?)).collect();
+    }
+    integer(ob).map(|n| vec![n])
+}
+
+/// One dimension or several: `dim=1`, `dim=(0, 1)`; also sizes where -1 has a meaning.
+#[derive(Clone, Debug, Default)]
+pub struct Dims(pub Vec<isize>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Dims {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        integers(&ob).map(Dims)
+    }
+}
+
+/// `*sizes`: `view(2, 3)`, `view((2, 3))`, `view(torch.Size([2, 3]))`.
+pub fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+    if args.len() == 1 {
+        return integers(&args.get_item(0)?);
+    }
+    args.iter().map(|item| integer(&item)).collect()
+}
+
+/// A shape whose numbers are all known: `zeros(2, 3)`.
+pub fn shape(sizes: &[isize]) -> PyResult<Vec<usize>> {
+    sizes
+        .iter()
+        .map(|&n| {
+            usize::try_from(n).map_err(|_| {
+                pyo3::exceptions::PyRuntimeError::new_err(format!(
+                    "Trying to create tensor with negative dimension {n}: {}",
+                    tensorrs_core::shape::show(sizes)
+                ))
+            })
+        })
+        .collect()
+}
+
+/// `3`, `(3, 5)` or `[3, 5]`: the way PyTorch writes kernel sizes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair(pub [usize; 2]);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Pair {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let v = integers(&ob)?;
+        let both = match v.as_slice() {
+            [n] => [*n, *n],
+            [a, b] => [*a, *b],
+            _ => {
+                return Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
+                    "expected one number or two, got {}",
+                    v.len()
+                )));
+            }
+        };
+        let natural = |n: isize| {
+            usize::try_from(n).map_err(|_| {
+                pyo3::exceptions::PyRuntimeError::new_err(format!(
+                    "negative value {n} is not supported"
+                ))
+            })
+        };
+        Ok(Pair([natural(both[0])?, natural(both[1])?]))
+    }
+}

@@ -1,0 +1,26 @@
+//! `tensorrs._C`: arguments in, calls to the core, objects and exceptions out. No arithmetic here.
+#![allow(non_snake_case)] // the library is named after the module, `_C`
+
+mod args;
+mod border;
+mod tensor;
+mod types;
+
+#[pyo3::pymodule(name = "_C")]
+mod module {
+    use pyo3::prelude::*;
+    use tensorrs_core::DType;
+
+    #[pymodule_export]
+    use crate::border::PyTensor;
+    #[pymodule_export]
+    use crate::types::{PyDType, PyDevice};
+
+    #[pymodule_init]
+    fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
+        for d in DType::ALL {
+            m.add(d.name(), crate::types::dtype(m.py(), d)?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! Activation functions: relu and its kin, gelu, elu, softplus.

@@ -1,0 +1,1 @@
+//! backward, requires_grad, hooks, detach.

@@ -1,0 +1,1 @@
+//! Three operands: where, clamp, lerp, addcmul, addcdiv.

@@ -1,0 +1,1 @@
+//! Out of Rust: item, tolist, bytes, numbers, text.

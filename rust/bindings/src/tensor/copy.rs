@@ -1,0 +1,1 @@
+//! Copies, conversions, in-place copies.

@@ -1,0 +1,1 @@
+//! Constructors: tensor, zeros, arange, and their kin.

@@ -1,0 +1,33 @@
+//! The methods of `tensorrs.Tensor`, in blocks named like the files in `core/src/ops`.
+
+pub mod activation;
+pub mod autograd;
+pub mod base;
+pub mod binary;
+pub mod blend;
+pub mod compare;
+pub mod conv;
+pub mod convert;
+pub mod copy;
+pub mod create;
+pub mod dropout;
+pub mod embedding;
+pub mod extreme;
+pub mod gather;
+pub mod index;
+pub mod join;
+pub mod loss;
+pub mod matmul;
+pub mod norm;
+pub mod optim;
+pub mod pool;
+pub mod random;
+pub mod rearrange;
+pub mod reduce;
+pub mod scan;
+pub mod shape_ops;
+pub mod softmax;
+pub mod sort;
+pub mod stats;
+pub mod unary;
+pub mod view;

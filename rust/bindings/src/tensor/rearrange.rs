@@ -1,0 +1,1 @@
+//! Copies in another order: flip, roll, tile, repeat, tril, triu, pad.

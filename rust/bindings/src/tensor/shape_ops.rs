@@ -1,0 +1,1 @@
+//! Views that rearrange: permute, squeeze, flatten, unfold, diagonal, and their kin.

@@ -1,0 +1,1 @@
+//! Variance, standard deviation, norms, logsumexp: reductions made of others.

@@ -1,0 +1,1 @@
+//! Views: view, reshape, transpose, expand, as_strided.

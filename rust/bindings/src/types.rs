@@ -1,0 +1,196 @@
+//! `tensorrs.dtype` and `tensorrs.device`, and the Python class `Size` that shapes are returned as.
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyTuple, PyType};
+use tensorrs_core::{DType, Device};
+
+/// An element type, as `tensorrs.float32`. There is one object per type, so `is` compares.
+#[pyclass(name = "dtype", module = "tensorrs", frozen, eq, hash)]
+#[derive(PartialEq, Eq, Hash)]
+pub struct PyDType(pub DType);
+
+static DTYPES: PyOnceLock<Vec<Py<PyDType>>> = PyOnceLock::new();
+
+/// The one Python object of a dtype.
+pub fn dtype(py: Python<'_>, dtype: DType) -> PyResult<Py<PyDType>> {
+    let all = DTYPES.get_or_try_init(py, || {
+        DType::ALL
+            .iter()
+            .map(|&d| Py::new(py, PyDType(d)))
+            .collect::<PyResult<_>>()
+    })?;
+    Ok(all[dtype as usize].clone_ref(py))
+}
+
+#[pymethods]
+impl PyDType {
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// A dtype pickles as the name of the module's attribute.
+    fn __reduce__(&self) -> String {
+        self.0.name().to_string()
+    }
+
+    #[getter]
+    fn is_floating_point(&self) -> bool {
+        self.0.is_float()
+    }
+
+    #[getter]
+    fn is_complex(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn is_signed(&self) -> bool {
+        self.0.is_signed()
+    }
+
+    /// Bytes per element.
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.0.size()
+    }
+
+    fn to_real(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+}
+
+/// A dtype argument: `dtype=tensorrs.float32`, or Python's `float`, `int`, `bool`.
+#[derive(Clone, Copy)]
+pub struct DTypeArg(pub DType);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for DTypeArg {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(d) = ob.cast::<PyDType>() {
+            return Ok(DTypeArg(d.get().0));
+        }
+        if let Ok(class) = ob.cast::<PyType>() {
+            match class.name()?.to_str()? {
+                "float" => return Ok(DTypeArg(DType::F64)),
+                "int" => return Ok(DTypeArg(DType::I64)),
+                "bool" => return Ok(DTypeArg(DType::Bool)),
+                _ => {}
+            }
+        }
+        Err(PyTypeError::new_err(format!(
+            "must be tensorrs.dtype, not {}",
+            crate::args::type_name(&ob)
+        )))
+    }
+}
+
+/// Where a tensor lives: `device('cpu')`.
+#[pyclass(name = "device", module = "tensorrs", frozen, eq, hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PyDevice {
+    pub device: Device,
+    index: Option<usize>,
+}
+
+pub fn device(device: Device) -> PyDevice {
+    PyDevice {
+        device,
+        index: None,
+    }
+}
+
+#[pymethods]
+impl PyDevice {
+    #[new]
+    #[pyo3(signature = (device, index = None))]
+    fn new(device: &Bound<'_, PyAny>, index: Option<usize>) -> PyResult<PyDevice> {
+        let mut parsed = device.extract::<DeviceArg>()?.0;
+        parsed.index = index.or(parsed.index);
+        Ok(parsed)
+    }
+
+    #[getter(r#type)]
+    fn kind(&self) -> String {
+        self.device.to_string()
+    }
+
+    #[getter]
+    fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    fn __repr__(&self) -> String {
+        match self.index {
+            Some(i) => format!("device(type='{}', index={i})", self.device),
+            None => format!("device(type='{}')", self.device),
+        }
+    }
+
+    fn __str__(&self) -> String {
+        match self.index {
+            Some(i) => format!("{}:{i}", self.device),
+            None => self.device.to_string(),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyType>, (String,))> {
+        Ok((slf.get_type(), (slf.get().__str__(),)))
+    }
+}
+
+/// A device argument: a `device`, or its name.
+#[derive(Clone)]
+pub struct DeviceArg(pub PyDevice);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for DeviceArg {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(d) = ob.cast::<PyDevice>() {
+            return Ok(DeviceArg(d.get().clone()));
+        }
+        let Ok(name) = ob.cast::<PyString>() else {
+            return Err(PyTypeError::new_err(format!(
+                "must be tensorrs.device, str or int, not {}",
+                crate::args::type_name(&ob)
+            )));
+        };
+        let name = name.to_str()?;
+        let (kind, index) = match name.split_once(':') {
+            Some((kind, i)) => {
+                let i = i.parse().map_err(|_| {
+                    PyRuntimeError::new_err(format!("Invalid device string: '{name}'"))
+                })?;
+                (kind, Some(i))
+            }
+            None => (name, None),
+        };
+        match kind {
+            "cpu" => Ok(DeviceArg(PyDevice {
+                device: Device::Cpu,
+                index,
+            })),
+            "meta" => Ok(DeviceArg(PyDevice {
+                device: Device::Meta,
+                index,
+            })),
+            "cuda" => Err(pyo3::exceptions::PyAssertionError::new_err(
+                "tensorrs has no CUDA support; use device 'cpu'",
+            )),
+            _ => Err(PyRuntimeError::new_err(format!(
+                "Expected one of cpu, meta device type at start of device string: {name}"
+            ))),
+        }
+    }
+}
+
+static SIZE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// A shape as `tensorrs.Size`.
+pub fn size<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, PyAny>> {
+    let class = SIZE.import(py, "tensorrs._size", "Size")?;
+    class.call1((PyTuple::new(py, shape)?,))
+}

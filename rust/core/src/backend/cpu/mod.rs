@@ -1,0 +1,123 @@
+//! The CPU backend: turns a verb into the loop for the operands' dtypes.
+
+mod pointwise;
+mod reduce;
+
+use half::{bf16, f16};
+
+use super::{Backend, Binary, Fold, Params, Test, Unary, View};
+use crate::dtype::{DType, Element};
+use crate::error::{Error, Result};
+use crate::per_dtype;
+
+pub struct Cpu;
+
+fn lacks(name: &'static str, dtype: DType) -> Error {
+    Error::NotImplemented {
+        op: format!("\"{name}_cpu\"").into(),
+        dtype,
+    }
+}
+
+/// Run a loop table by dtype: `$native` on the machine types, `$half` on the two half-precision ones.
+macro_rules! run_loops {
+    ($k:expr, $dtype:expr, $native:ident($($arg:expr),*), $half:ident) => {{
+        let (k, dtype) = ($k, $dtype);
+        let missing = || lacks(k.name, dtype);
+        match dtype {
+            DType::F32 => pointwise::$native::<f32, f32>(k.f32.ok_or_else(missing)?, $($arg),*),
+            DType::F64 => pointwise::$native::<f64, f64>(k.f64.ok_or_else(missing)?, $($arg),*),
+            DType::F16 => $half!(f16, k.f32.ok_or_else(missing)?),
+            DType::BF16 => $half!(bf16, k.f32.ok_or_else(missing)?),
+            DType::I8 => pointwise::$native::<i8, i8>(k.ints.as_ref().ok_or_else(missing)?.i8, $($arg),*),
+            DType::U8 => pointwise::$native::<u8, u8>(k.ints.as_ref().ok_or_else(missing)?.u8, $($arg),*),
+            DType::I16 => pointwise::$native::<i16, i16>(k.ints.as_ref().ok_or_else(missing)?.i16, $($arg),*),
+            DType::I32 => pointwise::$native::<i32, i32>(k.ints.as_ref().ok_or_else(missing)?.i32, $($arg),*),
+            DType::I64 => pointwise::$native::<i64, i64>(k.ints.as_ref().ok_or_else(missing)?.i64, $($arg),*),
+            DType::Bool => pointwise::$native::<bool, bool>(k.bool.ok_or_else(missing)?, $($arg),*),
+        }
+    }};
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn copy(&self, x: View, out: View) -> Result<()> {
+        if x.dtype == out.dtype {
+            match x.dtype.size() {
+                1 => pointwise::copy_same::<u8>(x, out),
+                2 => pointwise::copy_same::<u16>(x, out),
+                4 => pointwise::copy_same::<u32>(x, out),
+                _ => pointwise::copy_same::<u64>(x, out),
+            }
+            return Ok(());
+        }
+        per_dtype!(x.dtype, T => per_dtype!(out.dtype, O => pointwise::convert::<T, O>(x, out, convert::<T, O>)));
+        Ok(())
+    }
+
+    fn unary(&self, k: &Unary, p: &Params, x: View, out: View) -> Result<()> {
+        macro_rules! half {
+            ($T:ty, $k:expr) => {
+                pointwise::unary_half::<$T>($k, p, x, out)
+            };
+        }
+        run_loops!(k, x.dtype, unary(p, x, out), half);
+        Ok(())
+    }
+
+    fn binary(&self, k: &Binary, p: &Params, a: View, b: View, out: View) -> Result<()> {
+        macro_rules! half {
+            ($T:ty, $k:expr) => {
+                pointwise::binary_half::<$T, f32, $T>($k, p, a, b, out, <$T>::from_f32)
+            };
+        }
+        run_loops!(k, a.dtype, binary(p, a, b, out), half);
+        Ok(())
+    }
+
+    fn test(&self, k: &Test, a: View, b: View, out: View) -> Result<()> {
+        let p = &[0.0; 2];
+        match a.dtype {
+            DType::F32 => pointwise::binary::<f32, bool>(k.f32, p, a, b, out),
+            DType::F64 => pointwise::binary::<f64, bool>(k.f64, p, a, b, out),
+            DType::F16 => pointwise::binary_half::<f16, bool, bool>(k.f32, p, a, b, out, |v| v),
+            DType::BF16 => pointwise::binary_half::<bf16, bool, bool>(k.f32, p, a, b, out, |v| v),
+            DType::I8 => pointwise::binary::<i8, bool>(k.ints.i8, p, a, b, out),
+            DType::U8 => pointwise::binary::<u8, bool>(k.ints.u8, p, a, b, out),
+            DType::I16 => pointwise::binary::<i16, bool>(k.ints.i16, p, a, b, out),
+            DType::I32 => pointwise::binary::<i32, bool>(k.ints.i32, p, a, b, out),
+            DType::I64 => pointwise::binary::<i64, bool>(k.ints.i64, p, a, b, out),
+            DType::Bool => pointwise::binary::<bool, bool>(k.bool, p, a, b, out),
+        }
+        Ok(())
+    }
+
+    fn choose(&self, cond: View, a: View, b: View, out: View) -> Result<()> {
+        match out.dtype.size() {
+            1 => pointwise::choose::<u8>(cond, a, b, out),
+            2 => pointwise::choose::<u16>(cond, a, b, out),
+            4 => pointwise::choose::<u32>(cond, a, b, out),
+            _ => pointwise::choose::<u64>(cond, a, b, out),
+        }
+        Ok(())
+    }
+
+    fn reduce(&self, fold: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
+        reduce::reduce(fold, x, mask, out)
+    }
+}
+
+/// One element from one dtype to another, as PyTorch's `to` does it.
+#[inline(always)]
+fn convert<T: Element, O: Element>(x: T) -> O {
+    if O::DTYPE == DType::Bool {
+        O::from_i64(i64::from(x.truthy()))
+    } else if T::DTYPE.is_float() {
+        O::from_f64(x.to_f64())
+    } else {
+        O::from_i64(x.to_i64())
+    }
+}

@@ -1,0 +1,151 @@
+//! What a device must be able to do: a short list of verbs over views. A backend knows no Tensor, no gradient, no
+//! Python. Shapes and dtypes were checked by the op, outputs are allocated by it; a verb only fills them.
+
+pub mod cpu;
+
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::storage::{Device, Storage};
+
+/// A storage seen through a layout.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub storage: &'a Storage,
+    pub layout: &'a Layout,
+    pub dtype: DType,
+}
+
+/// The numbers of a pointwise op: a slope, a bound, an alpha.
+pub type Params = [f64; 2];
+
+/// One loop of a pointwise function of one number: length, input, output, parameters.
+pub type Loop1<T, O> = unsafe fn(usize, *const T, *mut O, &Params);
+/// One loop of a pointwise function of two numbers; an operand steps by 1 or, if it is one number for all, by 0.
+pub type Loop2<T, O> = unsafe fn(usize, *const T, usize, *const T, usize, *mut O, &Params);
+
+/// Loops for the machine's integer types.
+pub struct Ints<L8, LU8, L16, L32, L64> {
+    pub i8: L8,
+    pub u8: LU8,
+    pub i16: L16,
+    pub i32: L32,
+    pub i64: L64,
+}
+pub type Ints1 =
+    Ints<Loop1<i8, i8>, Loop1<u8, u8>, Loop1<i16, i16>, Loop1<i32, i32>, Loop1<i64, i64>>;
+pub type Ints2 =
+    Ints<Loop2<i8, i8>, Loop2<u8, u8>, Loop2<i16, i16>, Loop2<i32, i32>, Loop2<i64, i64>>;
+pub type IntTests =
+    Ints<Loop2<i8, bool>, Loop2<u8, bool>, Loop2<i16, bool>, Loop2<i32, bool>, Loop2<i64, bool>>;
+
+/// A pointwise function of one number, as plain data. float16 and bfloat16 run the f32 loop on widened blocks.
+pub struct Unary {
+    pub name: &'static str,
+    pub f32: Option<Loop1<f32, f32>>,
+    pub f64: Option<Loop1<f64, f64>>,
+    pub ints: Option<Ints1>,
+    pub bool: Option<Loop1<bool, bool>>,
+}
+
+/// A pointwise function of two numbers of one dtype.
+pub struct Binary {
+    pub name: &'static str,
+    pub f32: Option<Loop2<f32, f32>>,
+    pub f64: Option<Loop2<f64, f64>>,
+    pub ints: Option<Ints2>,
+    pub bool: Option<Loop2<bool, bool>>,
+}
+
+/// A comparison: two numbers of one dtype, a truth value out.
+pub struct Test {
+    pub name: &'static str,
+    pub f32: Loop2<f32, bool>,
+    pub f64: Loop2<f64, bool>,
+    pub ints: IntTests,
+    pub bool: Loop2<bool, bool>,
+}
+
+/// A way to fold many numbers into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    Sum,
+    Prod,
+    Max,
+    Min,
+    /// Truth values out.
+    Any,
+    All,
+}
+
+/// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
+pub trait Backend: Sync {
+    fn name(&self) -> &'static str;
+
+    /// Copy with conversion of the dtype; shapes are equal.
+    fn copy(&self, _x: View, _out: View) -> Result<()> {
+        Err(self.lacks("copy"))
+    }
+    fn unary(&self, k: &Unary, _p: &Params, _x: View, _out: View) -> Result<()> {
+        Err(self.lacks(k.name))
+    }
+    /// Operands are expanded to the shape of `out`.
+    fn binary(&self, k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
+        Err(self.lacks(k.name))
+    }
+    fn test(&self, k: &Test, _a: View, _b: View, _out: View) -> Result<()> {
+        Err(self.lacks(k.name))
+    }
+    /// `out = if cond { a } else { b }`, element by element.
+    fn choose(&self, _cond: View, _a: View, _b: View, _out: View) -> Result<()> {
+        Err(self.lacks("where"))
+    }
+    /// Fold the dimensions of `x` whose mask is set; `out` has them with size 1.
+    fn reduce(&self, fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {
+        Err(self.lacks(match fold {
+            Fold::Sum => "sum",
+            Fold::Prod => "prod",
+            Fold::Max => "amax",
+            Fold::Min => "amin",
+            Fold::Any => "any",
+            Fold::All => "all",
+        }))
+    }
+    /// `out += a @ b` or `out = a @ b`: a batch of matrices each, batch dimensions already expanded to one.
+    fn matmul(&self, _a: View, _b: View, _out: View, _accumulate: bool) -> Result<()> {
+        Err(self.lacks("matmul"))
+    }
+
+    fn lacks(&self, op: &'static str) -> Error {
+        Error::Unsupported {
+            op,
+            device: self.name(),
+        }
+    }
+}
+
+/// Shapes without data: every verb succeeds and does nothing.
+struct Meta;
+
+impl Backend for Meta {
+    fn name(&self) -> &'static str {
+        "meta"
+    }
+    fn copy(&self, _x: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn unary(&self, _k: &Unary, _p: &Params, _x: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn binary(&self, _k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The one `match` on devices in the project.
+pub fn backend(device: Device) -> &'static dyn Backend {
+    match device {
+        Device::Cpu => &cpu::Cpu,
+        Device::Meta => &Meta,
+    }
+}

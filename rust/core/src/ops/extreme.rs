@@ -1,0 +1,1 @@
+//! max, min, argmax, argmin, median: reductions that know where.

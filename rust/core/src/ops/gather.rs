@@ -1,0 +1,1 @@
+//! gather, scatter, index_select, index_add, masked_fill, masked_select, take, nonzero.

@@ -1,0 +1,1 @@
+//! Indexing with Python's brackets: slices, masks, index tensors, and assignment through them.

@@ -1,0 +1,198 @@
+//! Writing into a tensor that has, or gets, a history.
+//!
+//! `x.op_(…)` is the out-of-place op, a write of its result into `x`'s memory, and a change of `x`'s history to the
+//! result's. If `x` is a view, its base's history becomes a `CopySlices` node: the written window from the new op, the
+//! rest from the old base.
+
+use std::sync::Arc;
+
+use smallvec::smallvec;
+
+use crate::error::{Error, Result};
+use crate::grads;
+use crate::runtime;
+use crate::shape::show;
+use crate::tensor::tape::{Ctx, grad_enabled, inference_enabled};
+use crate::tensor::{Creation, Edge, Node, Tensor, no_grad};
+
+impl Tensor {
+    /// Refuse what PyTorch refuses to write in place.
+    pub fn check_inplace(&self) -> Result<()> {
+        if self.layout().overlaps_itself() {
+            return Err(runtime!(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation."
+            ));
+        }
+        if self.is_inference() && !inference_enabled() && grad_enabled() && self.requires_grad() {
+            return Err(runtime!(
+                "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+            ));
+        }
+        if !grad_enabled() {
+            return Ok(());
+        }
+        let view = self.meta_opt().and_then(|m| {
+            m.state()
+                .view
+                .as_ref()
+                .map(|v| (v.base.clone(), v.creation))
+        });
+        let Some((base, creation)) = view else {
+            if self.requires_grad() && self.is_leaf() {
+                return Err(runtime!(
+                    "a leaf Variable that requires grad is being used in an in-place operation."
+                ));
+            }
+            return Ok(());
+        };
+        if !self.requires_grad() && !base.requires_grad() {
+            return Ok(());
+        }
+        let name = self
+            .grad_edge()?
+            .map_or_else(|| "None".to_string(), |e| e.node.name.to_string());
+        let nr = self.grad_edge()?.map_or(0, |e| e.nr);
+        match creation {
+            Creation::Default if base.requires_grad() && base.is_leaf() => Err(runtime!(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )),
+            Creation::Default => Ok(()),
+            Creation::NoGrad => Err(runtime!(
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+            )),
+            Creation::MultiOutput => Err(runtime!(
+                "Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+            )),
+            Creation::InCustomFunction => Err(runtime!(
+                "Output {nr} of {name} is a view and is being modified inplace. This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
+            )),
+        }
+    }
+
+    /// Replace the elements by `op(self)`: the in-place form of any op.
+    pub fn inplace(&self, op: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
+        self.check_inplace()?;
+        // What the op saves of its input must survive the write, so a recorded op sees a copy with the same history.
+        let recording = grad_enabled() && self.requires_grad();
+        let seen = if recording {
+            no_grad(|| self.dup())?.with_edge(self.edge()?)
+        } else {
+            self.clone()
+        };
+        let result = op(&seen)?;
+        self.assign(&result)
+    }
+
+    /// Take over the elements and the history of `result`.
+    pub fn assign(&self, result: &Tensor) -> Result<()> {
+        if !result.dtype().can_cast(self.dtype()) {
+            return Err(Error::Cast {
+                from: result.dtype(),
+                to: self.dtype(),
+            });
+        }
+        if result.shape() != self.shape() {
+            return Err(runtime!(
+                "output with shape {} doesn't match the broadcast shape {}",
+                show(self.shape()),
+                show(result.shape())
+            ));
+        }
+        let result = result.to_dtype(self.dtype())?;
+        if !result.is(self) {
+            self.write(&result)?;
+        }
+        let recorded = grad_enabled() && (result.requires_grad() || self.requires_grad());
+        let edge = if recorded { result.edge()? } else { None };
+        self.written(edge, recorded)
+    }
+
+    /// After a write: move the version on and give tensor and base their new history.
+    pub fn written(&self, edge: Option<Edge>, recorded: bool) -> Result<()> {
+        if !recorded {
+            self.storage().bump();
+            return Ok(());
+        }
+        let Some(base) = self.base() else {
+            self.storage().bump();
+            match edge {
+                Some(edge) => self.set_edge(edge),
+                None => self.meta().state().edge = None,
+            }
+            return Ok(());
+        };
+        let node = copy_slices(self, &base, edge)?;
+        self.storage().bump();
+        base.set_edge(Edge { node, nr: 0 });
+        // The view's own edge is made anew when it is asked for: its version is now behind.
+        Ok(())
+    }
+
+    /// `copy_`: take the elements of `source`, broadcast and converted.
+    pub fn copy_(&self, source: &Tensor) -> Result<()> {
+        self.check_inplace()?;
+        if !crate::shape::expandable(source.shape(), self.shape()) {
+            return Err(runtime!(
+                "The size of tensor a ({}) must match the size of tensor b ({}) at non-singleton dimension {}",
+                self.shape().last().copied().unwrap_or(1),
+                source.shape().last().copied().unwrap_or(1),
+                self.rank().saturating_sub(1)
+            ));
+        }
+        self.write(source)?;
+        let recorded = grad_enabled()
+            && (source.requires_grad() || self.requires_grad())
+            && self.dtype().is_float();
+        if !recorded {
+            return self.written(None, false);
+        }
+        let dtype = source.dtype();
+        let copied = self
+            .detach_alias()
+            .record("CopyBackwards", &[self, source], |_| {
+                move |ctx: &Ctx, g: &Tensor| {
+                    let ds = ctx.when(1, || g.to_dtype(dtype))?;
+                    let dx = ctx.when(0, || g.zeros_like())?;
+                    grads![dx, ds]
+                }
+            })?;
+        self.written(copied.edge()?, true)
+    }
+
+    /// `fill_` with a number; the gradient of the old elements is zero.
+    pub fn fill_(&self, value: crate::tensor::Scalar) -> Result<()> {
+        self.check_inplace()?;
+        self.fill_data(value)?;
+        if !(grad_enabled() && self.requires_grad()) {
+            return self.written(None, false);
+        }
+        let filled = self.detach_alias().record("FillBackward0", &[self], |_| {
+            |_, g: &Tensor| grads![Some(g.zeros_like()?)]
+        })?;
+        self.written(filled.edge()?, true)
+    }
+}
+
+/// The history of a base one of whose views was written: the window's gradient goes through the new op, the rest
+/// through the old history.
+fn copy_slices(view: &Tensor, base: &Tensor, edge: Option<Edge>) -> Result<Arc<Node>> {
+    let (window, whole) = (view.layout().clone(), base.layout().clone());
+    let rule = move |_: &Ctx, g: &[Option<Tensor>]| {
+        let Some(g) = &g[0] else {
+            return grads![None, None];
+        };
+        let laid = g.restride(&whole)?;
+        let inner = laid.as_strided(window.clone())?;
+        let outer = laid.sub(&inner.unstride(&window, &whole)?)?;
+        grads![Some(outer), Some(inner)]
+    };
+    let edges = smallvec![base.edge()?, edge];
+    let node = Node::custom(
+        "CopySlices".into(),
+        edges,
+        smallvec![base.grad_meta()],
+        false,
+        Arc::new(rule),
+    );
+    Ok(Arc::new(node))
+}

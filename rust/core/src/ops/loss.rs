@@ -1,0 +1,1 @@
+//! Losses with kernels of their own: nll_loss, cross_entropy.

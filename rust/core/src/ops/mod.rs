@@ -1,0 +1,32 @@
+//! One file per op or family of ops: check, value, derivative, in that order. Each adds methods to `Tensor`.
+
+pub mod activation;
+pub mod binary;
+pub mod blend;
+pub mod compare;
+pub mod conv;
+pub mod copy;
+pub mod create;
+pub mod dropout;
+pub mod embedding;
+pub mod extreme;
+pub mod gather;
+pub mod index;
+pub mod inplace;
+pub mod join;
+pub mod loss;
+pub mod matmul;
+pub mod norm;
+pub mod optim;
+pub mod pool;
+pub mod promote;
+pub mod random;
+pub mod rearrange;
+pub mod reduce;
+pub mod scan;
+pub mod shape_ops;
+pub mod softmax;
+pub mod sort;
+pub mod stats;
+pub mod unary;
+pub mod view;

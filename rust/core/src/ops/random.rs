@@ -1,0 +1,1 @@
+//! Random numbers as tensors, bit for bit PyTorch's.

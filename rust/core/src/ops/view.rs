@@ -1,0 +1,192 @@
+//! Views: other shapes and strides on the same storage, each with the derivative that undoes it.
+
+use std::sync::Arc;
+
+use smallvec::smallvec;
+
+use crate::error::Result;
+use crate::grads;
+use crate::layout::Layout;
+use crate::runtime;
+use crate::shape::show;
+use crate::tensor::tape::{Ctx, grad_enabled, inference_enabled};
+use crate::tensor::{Creation, Edge, Grads, Node, Tensor};
+
+impl Tensor {
+    /// A view with a history: shares memory, and a write through it is seen, and differentiated, by its base.
+    pub(crate) fn view_as_op<F>(
+        &self,
+        layout: Layout,
+        name: &'static str,
+        rule: F,
+    ) -> Result<Tensor>
+    where
+        F: Fn(&Ctx, &Tensor) -> Result<Grads> + Send + Sync + 'static,
+    {
+        let out = self.alias(layout);
+        out.tie(self, Creation::Default);
+        out.record(name, &[self], |_| rule)
+    }
+
+    /// Note that this is a view of `base`, and whether it may be written in place.
+    pub(crate) fn tie(&self, base: &Tensor, creation: Creation) {
+        if inference_enabled() {
+            return;
+        }
+        let creation = if creation == Creation::Default && !grad_enabled() {
+            Creation::NoGrad
+        } else {
+            creation
+        };
+        self.set_view(base, creation, rebuild);
+    }
+
+    /// Broadcast without history.
+    pub(crate) fn expand_data(&self, shape: &[usize]) -> Result<Tensor> {
+        if self.shape() == shape {
+            return Ok(self.clone());
+        }
+        let layout = self.layout().expand(shape).ok_or_else(|| {
+            runtime!(
+                "The expanded size of the tensor must match the existing size: cannot expand {} to {}",
+                show(self.shape()),
+                show(shape)
+            )
+        })?;
+        Ok(self.alias(layout))
+    }
+
+    /// Repeat dimensions of size 1 without copying.
+    pub fn expand(&self, shape: &[usize]) -> Result<Tensor> {
+        let out = self.expand_data(shape)?;
+        let from = self.layout().shape.clone();
+        self.view_as_op(out.layout().clone(), "ExpandBackward0", move |_, g| {
+            grads![Some(g.sum_to(&from)?)]
+        })
+    }
+
+    /// The same elements in another shape; an error if that needs a copy.
+    pub fn view(&self, shape: &[usize]) -> Result<Tensor> {
+        let layout = self.layout().view(shape).ok_or_else(|| {
+            runtime!(
+                "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."
+            )
+        })?;
+        let from = self.layout().shape.clone();
+        self.view_as_op(layout, "ViewBackward0", move |_, g| {
+            grads![Some(g.reshape(&from)?)]
+        })
+    }
+
+    /// A view if strides allow it, a copy otherwise.
+    pub fn reshape(&self, shape: &[usize]) -> Result<Tensor> {
+        match self.layout().view(shape) {
+            Some(_) => self.view(shape),
+            None => {
+                let out = self.contiguous_data()?.alias(Layout::contiguous(shape));
+                let from = self.layout().shape.clone();
+                out.record("UnsafeViewBackward0", &[self], |_| {
+                    move |_, g| grads![Some(g.reshape(&from)?)]
+                })
+            }
+        }
+    }
+
+    /// Two dimensions exchanged.
+    pub fn transpose(&self, a: isize, b: isize) -> Result<Tensor> {
+        let layout = self.layout().transpose(a, b)?;
+        self.view_as_op(layout, "TransposeBackward0", move |_, g| {
+            grads![Some(g.transpose(a, b)?)]
+        })
+    }
+
+    /// Any shape and strides on the same storage. The gradient of an element that several indices name is their sum.
+    pub fn as_strided(&self, layout: Layout) -> Result<Tensor> {
+        let bytes = layout.extent() * self.dtype().size();
+        if layout.numel() > 0 && bytes > self.storage().len() {
+            return Err(runtime!(
+                "setStorage: sizes {}, strides {}, storage offset {}, and itemsize {} requiring a storage size of {bytes} are out of bounds for storage of size {}",
+                show(&layout.shape),
+                show(&layout.strides),
+                layout.offset,
+                self.dtype().size(),
+                self.storage().len()
+            ));
+        }
+        let (window, whole) = (layout.clone(), self.layout().clone());
+        self.view_as_op(layout, "AsStridedBackward0", move |_, g| {
+            grads![Some(g.unstride(&window, &whole)?)]
+        })
+    }
+
+    /// The derivative of `as_strided`: add each element of the window's gradient at its place in a zeroed whole.
+    pub(crate) fn unstride(&self, window: &Layout, whole: &Layout) -> Result<Tensor> {
+        let out = Tensor::zeros(&[window.extent().max(whole.extent())], self.dtype())?;
+        let g = self.contiguous_data()?;
+        crate::per_float!("as_strided_backward", self.dtype(), T => {
+            // SAFETY: `out` was just made here.
+            let (to, from) = (unsafe { out.slice_mut::<T>() }, g.slice::<T>());
+            let mut i = 0;
+            crate::strided::for_each_offset(window, |at| {
+                to[at] = <T as crate::dtype::Float>::narrow(
+                    <T as crate::dtype::Float>::widen(to[at]) + <T as crate::dtype::Float>::widen(from[i]));
+                i += 1;
+            });
+        });
+        let (window, whole_layout) = (window.clone(), whole.clone());
+        let picked = out.alias(whole_layout).contiguous_data()?;
+        let whole = whole.clone();
+        picked.record("AsStridedBackwardBackward0", &[self], |_| {
+            // The window's elements of a gradient laid out as the whole was.
+            move |_, gg| {
+                let base = gg.restride(&whole)?;
+                grads![Some(base.as_strided(window.clone())?)]
+            }
+        })
+    }
+
+    /// The elements at the places `whole` gives them, in a fresh storage; places that it does not name hold zeros.
+    pub(crate) fn restride(&self, whole: &Layout) -> Result<Tensor> {
+        let room = Tensor::zeros(&[whole.extent()], self.dtype())?;
+        room.alias(whole.clone()).write(self)?;
+        let shape = self.layout().shape.clone();
+        let whole_layout = whole.clone();
+        room.alias(whole.clone())
+            .record("AsStridedScatterBackward0", &[self], |_| {
+                move |_, g| {
+                    let g = if g.layout() == &whole_layout {
+                        g.clone()
+                    } else {
+                        g.reshape(&shape)?
+                    };
+                    grads![Some(g)]
+                }
+            })
+    }
+
+    /// The same data without history, sharing memory: `detach()`.
+    pub fn detach(&self) -> Tensor {
+        self.alias(self.layout().clone())
+    }
+}
+
+/// A view's edge made anew after its base was written: a window on the base's history.
+fn rebuild(view: &Tensor, base: &Tensor) -> Result<Edge> {
+    let (window, whole) = (view.layout().clone(), base.layout().clone());
+    let rule = move |_: &Ctx, g: &[Option<Tensor>]| match &g[0] {
+        Some(g) => grads![Some(g.unstride(&window, &whole)?)],
+        None => grads![None],
+    };
+    let output = view.grad_meta();
+    let node = Node::custom(
+        "AsStridedBackward0".into(),
+        smallvec![base.edge()?],
+        smallvec![output],
+        false,
+        Arc::new(rule),
+    );
+    Ok(Edge {
+        node: Arc::new(node),
+        nr: 0,
+    })
+}

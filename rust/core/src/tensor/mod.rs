@@ -1,0 +1,378 @@
+//! The handle: shared storage, a layout on it, a dtype, and what autograd knows of it.
+//!
+//! A `Tensor` is one pointer. Clones are the same tensor, as two Python names of one object are. The autograd part
+//! (`Meta`) is made when it is first needed, so a tensor without gradients costs two small allocations.
+
+pub mod display;
+mod meta;
+pub mod tape;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+pub use meta::{Creation, Meta, State, View};
+pub use tape::{Ctx, Edge, GradMode, Grads, Node, OutputMeta, Save, Saved, grad_enabled, no_grad};
+
+use crate::dtype::{DType, Element};
+use crate::error::Result;
+use crate::layout::Layout;
+use crate::runtime;
+use crate::shape::Dims;
+use crate::storage::{Device, Storage};
+
+#[derive(Clone)]
+pub struct Tensor(Arc<Inner>);
+
+struct Inner {
+    storage: Storage,
+    layout: Layout,
+    dtype: DType,
+    /// Stands for a Python number: takes part in promotion by its category only.
+    wrapped: bool,
+    /// Made in inference mode.
+    inference: bool,
+    meta: OnceLock<Arc<Meta>>,
+    /// Room for the bindings: the address of the Python object that stands for this tensor, or 0.
+    slot: AtomicUsize,
+}
+
+impl Inner {
+    fn bare(
+        storage: Storage,
+        layout: Layout,
+        dtype: DType,
+        wrapped: bool,
+        inference: bool,
+    ) -> Tensor {
+        let (meta, slot) = (OnceLock::new(), AtomicUsize::new(0));
+        Tensor(Arc::new(Inner {
+            storage,
+            layout,
+            dtype,
+            wrapped,
+            inference,
+            meta,
+            slot,
+        }))
+    }
+}
+
+impl Tensor {
+    /// A tensor over existing storage, without history.
+    #[inline]
+    pub fn new(storage: Storage, layout: Layout, dtype: DType) -> Tensor {
+        debug_assert!(
+            storage.device() == Device::Meta
+                || layout.numel() == 0
+                || layout.extent() * dtype.size() <= storage.len(),
+            "layout {layout:?} of {dtype} reaches past {storage:?}"
+        );
+        Inner::bare(storage, layout, dtype, false, tape::inference_enabled())
+    }
+
+    /// Uninitialised, row-major, on the CPU.
+    pub fn empty(shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Self::empty_on(Layout::contiguous(shape), dtype, Device::Cpu)
+    }
+
+    /// Uninitialised, with a dense layout of its own.
+    pub fn empty_on(layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+        let bytes = checked_bytes(&layout, dtype)?;
+        Ok(Tensor::new(Storage::empty(bytes, device)?, layout, dtype))
+    }
+
+    pub fn zeros(shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Self::zeros_on(Layout::contiguous(shape), dtype, Device::Cpu)
+    }
+
+    pub fn zeros_on(layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+        let bytes = checked_bytes(&layout, dtype)?;
+        Ok(Tensor::new(Storage::zeroed(bytes, device)?, layout, dtype))
+    }
+
+    /// A row-major copy of a slice.
+    pub fn from_slice<T: Element>(data: &[T], shape: &[usize]) -> Result<Tensor> {
+        let out = Tensor::empty(shape, T::DTYPE)?;
+        assert_eq!(
+            data.len(),
+            out.numel(),
+            "from_slice: {} elements for shape {shape:?}",
+            data.len()
+        );
+        // SAFETY: the storage was made for exactly this many elements and nobody else holds it.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), out.ptr::<T>(), data.len()) };
+        Ok(out)
+    }
+
+    /// A zero-dim tensor that stands for a Python number.
+    pub fn wrapped(value: Scalar) -> Result<Tensor> {
+        let dtype = value.dtype();
+        let t = Tensor::full_scalar(value, dtype)?;
+        Ok(Inner::bare(
+            t.storage().clone(),
+            t.layout().clone(),
+            dtype,
+            true,
+            t.is_inference(),
+        ))
+    }
+
+    /// A zero-dim tensor of a given dtype.
+    pub fn full_scalar(value: Scalar, dtype: DType) -> Result<Tensor> {
+        crate::per_dtype!(dtype, T => Tensor::from_slice::<T>(&[value.to()], &[]))
+    }
+
+    #[inline]
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+
+    #[inline]
+    pub fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    #[inline]
+    pub fn shape(&self) -> &[usize] {
+        &self.0.layout.shape
+    }
+
+    #[inline]
+    pub fn strides(&self) -> &[usize] {
+        &self.0.layout.strides
+    }
+
+    #[inline]
+    pub fn rank(&self) -> usize {
+        self.0.layout.rank()
+    }
+
+    #[inline]
+    pub fn numel(&self) -> usize {
+        self.0.layout.numel()
+    }
+
+    #[inline]
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    #[inline]
+    pub fn device(&self) -> Device {
+        self.0.storage.device()
+    }
+
+    #[inline]
+    pub fn is_wrapped(&self) -> bool {
+        self.0.wrapped
+    }
+
+    #[inline]
+    pub fn is_inference(&self) -> bool {
+        self.0.inference
+    }
+
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.0.layout.is_contiguous()
+    }
+
+    /// The same tensor, not merely the same memory.
+    #[inline]
+    pub fn is(&self, other: &Tensor) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// An address that is the tensor's identity while a handle to it lives.
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// First element of the view, as raw memory.
+    #[inline]
+    pub fn ptr<T: Element>(&self) -> *mut T {
+        debug_assert_eq!(T::DTYPE, self.dtype());
+        // SAFETY: the offset lies inside the storage (checked when the view was made); of an empty tensor nothing is read.
+        unsafe { self.0.storage.ptr().cast::<T>().add(self.0.layout.offset) }
+    }
+
+    /// The elements of a contiguous tensor.
+    #[inline]
+    pub fn slice<T: Element>(&self) -> &[T] {
+        assert!(
+            self.dtype() == T::DTYPE && self.is_contiguous(),
+            "slice of {} {:?}",
+            self.dtype(),
+            self.layout()
+        );
+        // SAFETY: contiguous, inside the storage, of type T; bytes of a bool tensor are 0 or 1.
+        unsafe { std::slice::from_raw_parts(self.ptr::<T>(), self.numel()) }
+    }
+
+    /// The elements of a contiguous tensor that an op has just made and nobody else holds.
+    ///
+    /// # Safety
+    /// No other slice of this storage may be alive.
+    #[allow(clippy::mut_from_ref)]
+    #[inline]
+    pub unsafe fn slice_mut<T: Element>(&self) -> &mut [T] {
+        assert!(
+            self.dtype() == T::DTYPE && self.is_contiguous(),
+            "slice_mut of {} {:?}",
+            self.dtype(),
+            self.layout()
+        );
+        // SAFETY: as in `slice`, and the caller vouches that no other slice is alive.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr::<T>(), self.numel()) }
+    }
+
+    /// One element, as a number.
+    pub fn element(&self, index: &[usize]) -> Scalar {
+        let at: usize = index.iter().zip(self.strides()).map(|(i, s)| i * s).sum();
+        crate::per_dtype!(self.dtype(), T => {
+            // SAFETY: an index inside the shape stays inside the storage.
+            Scalar::from_element(unsafe { *self.ptr::<T>().add(at) })
+        })
+    }
+
+    /// The only element: `Tensor.item()`.
+    pub fn item(&self) -> Result<Scalar> {
+        if self.numel() != 1 {
+            return Err(runtime!(
+                "a Tensor with {} elements cannot be converted to Scalar",
+                self.numel()
+            ));
+        }
+        if self.device() == Device::Meta {
+            return Err(runtime!("Tensor.item() cannot be called on meta tensors"));
+        }
+        Ok(self.element(&Dims::from_elem(0, self.rank())))
+    }
+
+    /// Another layout on the same storage, without history: the raw material of views.
+    pub fn alias(&self, layout: Layout) -> Tensor {
+        Tensor::new(self.storage().clone(), layout, self.dtype())
+    }
+
+    /// The same data without history and without a view's ties: what is saved for a derivative.
+    pub fn detach_alias(&self) -> Tensor {
+        let Inner {
+            storage,
+            layout,
+            dtype,
+            wrapped,
+            inference,
+            ..
+        } = &*self.0;
+        Inner::bare(
+            storage.clone(),
+            layout.clone(),
+            *dtype,
+            *wrapped,
+            *inference,
+        )
+    }
+
+    /// The data of `other` under the autograd identity of `self`: what `x.data = y` makes of `x`.
+    pub fn with_data(&self, other: &Tensor) -> Tensor {
+        let t = other.detach_alias();
+        t.0.meta
+            .set(self.meta().clone())
+            .unwrap_or_else(|_| unreachable!("detach_alias makes no meta"));
+        t
+    }
+
+    /// The Python object that stands for this tensor, or 0; kept by the bindings, under the GIL.
+    #[inline]
+    pub fn slot(&self) -> usize {
+        self.0.slot.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn set_slot(&self, object: usize) {
+        self.0.slot.store(object, Ordering::Relaxed);
+    }
+
+    pub(crate) fn output_meta(&self) -> OutputMeta {
+        OutputMeta {
+            shape: self.layout().shape.clone(),
+            dtype: self.dtype(),
+        }
+    }
+}
+
+fn checked_bytes(layout: &Layout, dtype: DType) -> Result<usize> {
+    layout
+        .shape
+        .iter()
+        .try_fold(dtype.size(), |bytes, &n| bytes.checked_mul(n))
+        .filter(|&bytes| isize::try_from(bytes).is_ok())
+        .ok_or_else(|| {
+            runtime!(
+                "Storage size calculation overflowed with sizes={}",
+                crate::shape::show(&layout.shape)
+            )
+        })
+}
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Tensor({}, {})",
+            crate::shape::show(self.shape()),
+            self.dtype()
+        )
+    }
+}
+
+/// A number as Python has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+}
+
+impl Scalar {
+    /// The dtype a Python number brings into promotion, before the default dtype is asked.
+    pub fn dtype(self) -> DType {
+        match self {
+            Scalar::Bool(_) => DType::Bool,
+            Scalar::Int(_) => DType::I64,
+            Scalar::Float(_) => DType::F64,
+        }
+    }
+
+    pub fn to<T: Element>(self) -> T {
+        match self {
+            Scalar::Bool(b) => T::from_i64(i64::from(b)),
+            Scalar::Int(i) => T::from_i64(i),
+            Scalar::Float(x) => T::from_f64(x),
+        }
+    }
+
+    pub fn to_f64(self) -> f64 {
+        self.to()
+    }
+
+    pub fn from_element<T: Element>(x: T) -> Scalar {
+        match T::DTYPE {
+            DType::Bool => Scalar::Bool(x.truthy()),
+            d if d.is_float() => Scalar::Float(x.to_f64()),
+            _ => Scalar::Int(x.to_i64()),
+        }
+    }
+}
+
+impl From<f64> for Scalar {
+    fn from(x: f64) -> Scalar {
+        Scalar::Float(x)
+    }
+}
+
+impl From<i64> for Scalar {
+    fn from(x: i64) -> Scalar {
+        Scalar::Int(x)
+    }
+}
