@@ -24,19 +24,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Number {
         }
         // NumPy's scalars, Fraction, Decimal: whatever says how it converts.
         if ob.hasattr("__index__")? {
-            return Ok(Number(Scalar::Int(
-                ob.call_method0("__index__")?.extract()?,
-            )));
+            return Ok(Number(Scalar::Int(ob.call_method0("__index__")?.extract()?)));
         }
         if ob.hasattr("__float__")? && !ob.is_instance_of::<pyo3::types::PyString>() {
-            return Ok(Number(Scalar::Float(
-                ob.call_method0("__float__")?.extract()?,
-            )));
+            return Ok(Number(Scalar::Float(ob.call_method0("__float__")?.extract()?)));
         }
-        Err(PyTypeError::new_err(format!(
-            "must be Number, not {}",
-            type_name(&ob)
-        )))
+        Err(PyTypeError::new_err(format!("must be Number, not {}", type_name(&ob))))
     }
 }
 
@@ -57,9 +50,7 @@ fn exact_number(ob: &Bound<'_, PyAny>) -> PyResult<Option<Scalar>> {
 }
 
 pub fn type_name(ob: &Bound<'_, PyAny>) -> String {
-    ob.get_type()
-        .name()
-        .map_or_else(|_| "object".to_string(), |n| n.to_string())
+    ob.get_type().name().map_or_else(|_| "object".to_string(), |n| n.to_string())
 }
 
 /// A tensor, or a number that stands for one.
@@ -77,10 +68,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Operand {
             Some(n) => Tensor::wrapped(n).map(Operand).map_err(raise),
             None => {
                 let n = Number::extract(ob).map_err(|_| {
-                    PyTypeError::new_err(format!(
-                        "must be Tensor or Number, not {}",
-                        type_name(&ob)
-                    ))
+                    PyTypeError::new_err(format!("must be Tensor or Number, not {}", type_name(&ob)))
                 })?;
                 Tensor::wrapped(n.0).map(Operand).map_err(raise)
             }
@@ -98,10 +86,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Arg {
     fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         match ob.cast::<PyTensor>() {
             Ok(t) => Ok(Arg(t.get().tensor(ob.py()))),
-            Err(_) => Err(PyTypeError::new_err(format!(
-                "must be Tensor, not {}",
-                type_name(&ob)
-            ))),
+            Err(_) => Err(PyTypeError::new_err(format!("must be Tensor, not {}", type_name(&ob)))),
         }
     }
 }
@@ -188,9 +173,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Pair {
         };
         let natural = |n: isize| {
             usize::try_from(n).map_err(|_| {
-                pyo3::exceptions::PyRuntimeError::new_err(format!(
-                    "negative value {n} is not supported"
-                ))
+                pyo3::exceptions::PyRuntimeError::new_err(format!("negative value {n} is not supported"))
             })
         };
         Ok(Pair([natural(both[0])?, natural(both[1])?]))

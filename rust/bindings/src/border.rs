@@ -14,15 +14,7 @@ use tensorrs_core::{Error, Result, Tensor};
 const HEAVY: usize = 1 << 16;
 
 /// `tensorrs.Tensor`. The cell is only touched while the GIL is held; work runs on a clone of the handle.
-#[pyclass(
-    name = "Tensor",
-    module = "tensorrs",
-    subclass,
-    weakref,
-    dict,
-    frozen,
-    freelist = 1024
-)]
+#[pyclass(name = "Tensor", module = "tensorrs", subclass, weakref, dict, frozen, freelist = 1024)]
 pub struct PyTensor {
     cell: UnsafeCell<Tensor>,
 }
@@ -35,9 +27,7 @@ unsafe impl Sync for PyTensor {}
 impl PyTensor {
     /// A Python object not yet known to the tensor; `wrap` and `adopt` make the link.
     pub fn bare(tensor: Tensor) -> PyTensor {
-        PyTensor {
-            cell: UnsafeCell::new(tensor),
-        }
+        PyTensor { cell: UnsafeCell::new(tensor) }
     }
 
     #[inline]
@@ -112,13 +102,9 @@ pub fn raise(error: Error) -> PyErr {
         Error::Dim { .. } | Error::Index(_) => PyIndexError::new_err(text),
         Error::Value(_) => PyValueError::new_err(text),
         Error::Type(_) => PyTypeError::new_err(text),
-        Error::NotImplemented { .. } | Error::Unsupported { .. } => {
-            PyNotImplementedError::new_err(text)
-        }
+        Error::NotImplemented { .. } | Error::Unsupported { .. } => PyNotImplementedError::new_err(text),
         Error::Memory { .. } if text.is_empty() => PyMemoryError::new_err(text),
-        Error::Callback(_) => {
-            take_callback_error().unwrap_or_else(|| PyRuntimeError::new_err(text))
-        }
+        Error::Callback(_) => take_callback_error().unwrap_or_else(|| PyRuntimeError::new_err(text)),
         _ => PyRuntimeError::new_err(text),
     }
 }
@@ -141,22 +127,14 @@ fn take_callback_error() -> Option<PyErr> {
 
 /// Call into the core; `size` is the number of elements at work and decides whether the GIL is released.
 #[inline]
-pub fn call<R: Send>(
-    py: Python<'_>,
-    size: usize,
-    f: impl FnOnce() -> Result<R> + Send,
-) -> PyResult<R> {
+pub fn call<R: Send>(py: Python<'_>, size: usize, f: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
     let result = if size >= HEAVY { py.detach(f) } else { f() };
     result.map_err(raise)
 }
 
 /// As `call`, for an op that gives one tensor.
 #[inline]
-pub fn run(
-    py: Python<'_>,
-    size: usize,
-    f: impl FnOnce() -> Result<Tensor> + Send,
-) -> PyResult<Py<PyTensor>> {
+pub fn run(py: Python<'_>, size: usize, f: impl FnOnce() -> Result<Tensor> + Send) -> PyResult<Py<PyTensor>> {
     wrap(py, call(py, size, f)?)
 }
 
@@ -166,10 +144,7 @@ pub fn run_all(
     size: usize,
     f: impl FnOnce() -> Result<Vec<Tensor>> + Send,
 ) -> PyResult<Vec<Py<PyTensor>>> {
-    call(py, size, f)?
-        .into_iter()
-        .map(|t| wrap(py, t))
-        .collect()
+    call(py, size, f)?.into_iter().map(|t| wrap(py, t)).collect()
 }
 
 /// An in-place method: run `f`, return the object it was called on.

@@ -16,10 +16,7 @@ static DTYPES: PyOnceLock<Vec<Py<PyDType>>> = PyOnceLock::new();
 /// The one Python object of a dtype.
 pub fn dtype(py: Python<'_>, dtype: DType) -> PyResult<Py<PyDType>> {
     let all = DTYPES.get_or_try_init(py, || {
-        DType::ALL
-            .iter()
-            .map(|&d| Py::new(py, PyDType(d)))
-            .collect::<PyResult<_>>()
+        DType::ALL.iter().map(|&d| Py::new(py, PyDType(d))).collect::<PyResult<_>>()
     })?;
     Ok(all[dtype as usize].clone_ref(py))
 }
@@ -80,10 +77,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for DTypeArg {
                 _ => {}
             }
         }
-        Err(PyTypeError::new_err(format!(
-            "must be tensorrs.dtype, not {}",
-            crate::args::type_name(&ob)
-        )))
+        Err(PyTypeError::new_err(format!("must be tensorrs.dtype, not {}", crate::args::type_name(&ob))))
     }
 }
 
@@ -96,10 +90,7 @@ pub struct PyDevice {
 }
 
 pub fn device(device: Device) -> PyDevice {
-    PyDevice {
-        device,
-        index: None,
-    }
+    PyDevice { device, index: None }
 }
 
 #[pymethods]
@@ -161,22 +152,16 @@ impl<'a, 'py> FromPyObject<'a, 'py> for DeviceArg {
         let name = name.to_str()?;
         let (kind, index) = match name.split_once(':') {
             Some((kind, i)) => {
-                let i = i.parse().map_err(|_| {
-                    PyRuntimeError::new_err(format!("Invalid device string: '{name}'"))
-                })?;
+                let i = i
+                    .parse()
+                    .map_err(|_| PyRuntimeError::new_err(format!("Invalid device string: '{name}'")))?;
                 (kind, Some(i))
             }
             None => (name, None),
         };
         match kind {
-            "cpu" => Ok(DeviceArg(PyDevice {
-                device: Device::Cpu,
-                index,
-            })),
-            "meta" => Ok(DeviceArg(PyDevice {
-                device: Device::Meta,
-                index,
-            })),
+            "cpu" => Ok(DeviceArg(PyDevice { device: Device::Cpu, index })),
+            "meta" => Ok(DeviceArg(PyDevice { device: Device::Meta, index })),
             "cuda" => Err(pyo3::exceptions::PyAssertionError::new_err(
                 "tensorrs has no CUDA support; use device 'cpu'",
             )),

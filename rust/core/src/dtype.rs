@@ -206,9 +206,15 @@ macro_rules! number {
 /// A float cast to an integer goes through i64, as the x86 instruction that PyTorch compiles to does: 300.0 becomes
 /// 44 as uint8, not 255. Outside i64 the result is the smallest i64, the value that instruction gives.
 macro_rules! float_to {
-    ($x:ident, f32) => { $x as f32 };
-    ($x:ident, f64) => { $x };
-    ($x:ident, $t:ty) => { wrap_i64($x) as $t };
+    ($x:ident, f32) => {
+        $x as f32
+    };
+    ($x:ident, f64) => {
+        $x
+    };
+    ($x:ident, $t:ty) => {
+        wrap_i64($x) as $t
+    };
 }
 
 #[inline(always)]
@@ -230,24 +236,40 @@ macro_rules! machine_float {
         impl Element for $t {
             const DTYPE: DType = DType::$dtype;
             #[inline(always)]
-            fn to_f64(self) -> f64 { f64::from(self) }
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
             #[inline(always)]
-            fn to_i64(self) -> i64 { wrap_i64(f64::from(self)) }
+            fn to_i64(self) -> i64 {
+                wrap_i64(f64::from(self))
+            }
             #[inline(always)]
-            fn from_f64(x: f64) -> Self { x as $t }
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
             #[inline(always)]
-            fn from_i64(x: i64) -> Self { x as $t }
+            fn from_i64(x: i64) -> Self {
+                x as $t
+            }
             #[inline(always)]
-            fn is_nan(self) -> bool { <$t>::is_nan(self) }
+            fn is_nan(self) -> bool {
+                <$t>::is_nan(self)
+            }
             #[inline(always)]
-            fn truthy(self) -> bool { self != 0.0 }
+            fn truthy(self) -> bool {
+                self != 0.0
+            }
         }
         impl Float for $t {
             type Acc = $t;
             #[inline(always)]
-            fn widen(self) -> $t { self }
+            fn widen(self) -> $t {
+                self
+            }
             #[inline(always)]
-            fn narrow(x: $t) -> Self { x }
+            fn narrow(x: $t) -> Self {
+                x
+            }
         }
         impl Real for $t {
             const ZERO: Self = 0.0;
@@ -255,17 +277,29 @@ macro_rules! machine_float {
             const INFINITY: Self = <$t>::INFINITY;
             const NEG_INFINITY: Self = <$t>::NEG_INFINITY;
             #[inline(always)]
-            fn of(x: f64) -> Self { x as $t }
+            fn of(x: f64) -> Self {
+                x as $t
+            }
             #[inline(always)]
-            fn exp(self) -> Self { <$t>::exp(self) }
+            fn exp(self) -> Self {
+                <$t>::exp(self)
+            }
             #[inline(always)]
-            fn ln(self) -> Self { <$t>::ln(self) }
+            fn ln(self) -> Self {
+                <$t>::ln(self)
+            }
             #[inline(always)]
-            fn sqrt(self) -> Self { <$t>::sqrt(self) }
+            fn sqrt(self) -> Self {
+                <$t>::sqrt(self)
+            }
             #[inline(always)]
-            fn abs(self) -> Self { <$t>::abs(self) }
+            fn abs(self) -> Self {
+                <$t>::abs(self)
+            }
             #[inline(always)]
-            fn max_num(self, other: Self) -> Self { if self > other { self } else { other } }
+            fn max_num(self, other: Self) -> Self {
+                if self > other { self } else { other }
+            }
         }
     };
 }
@@ -277,25 +311,41 @@ macro_rules! half_float {
         impl Element for $t {
             const DTYPE: DType = DType::$dtype;
             #[inline(always)]
-            fn to_f64(self) -> f64 { self.to_f64() }
+            fn to_f64(self) -> f64 {
+                self.to_f64()
+            }
             #[inline(always)]
-            fn to_i64(self) -> i64 { wrap_i64(self.to_f64()) }
+            fn to_i64(self) -> i64 {
+                wrap_i64(self.to_f64())
+            }
             // Rounded twice, through f32, as PyTorch does.
             #[inline(always)]
-            fn from_f64(x: f64) -> Self { <$t>::from_f32(x as f32) }
+            fn from_f64(x: f64) -> Self {
+                <$t>::from_f32(x as f32)
+            }
             #[inline(always)]
-            fn from_i64(x: i64) -> Self { <$t>::from_f32(x as f32) }
+            fn from_i64(x: i64) -> Self {
+                <$t>::from_f32(x as f32)
+            }
             #[inline(always)]
-            fn is_nan(self) -> bool { self.is_nan() }
+            fn is_nan(self) -> bool {
+                self.is_nan()
+            }
             #[inline(always)]
-            fn truthy(self) -> bool { self.to_f32() != 0.0 }
+            fn truthy(self) -> bool {
+                self.to_f32() != 0.0
+            }
         }
         impl Float for $t {
             type Acc = f32;
             #[inline(always)]
-            fn widen(self) -> f32 { self.to_f32() }
+            fn widen(self) -> f32 {
+                self.to_f32()
+            }
             #[inline(always)]
-            fn narrow(x: f32) -> Self { <$t>::from_f32(x) }
+            fn narrow(x: f32) -> Self {
+                <$t>::from_f32(x)
+            }
         }
     };
 }
@@ -335,16 +385,46 @@ impl Element for bool {
 macro_rules! per_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            $crate::dtype::DType::Bool => { type $T = bool; $body }
-            $crate::dtype::DType::U8 => { type $T = u8; $body }
-            $crate::dtype::DType::I8 => { type $T = i8; $body }
-            $crate::dtype::DType::I16 => { type $T = i16; $body }
-            $crate::dtype::DType::I32 => { type $T = i32; $body }
-            $crate::dtype::DType::I64 => { type $T = i64; $body }
-            $crate::dtype::DType::F16 => { type $T = ::half::f16; $body }
-            $crate::dtype::DType::BF16 => { type $T = ::half::bf16; $body }
-            $crate::dtype::DType::F32 => { type $T = f32; $body }
-            $crate::dtype::DType::F64 => { type $T = f64; $body }
+            $crate::dtype::DType::Bool => {
+                type $T = bool;
+                $body
+            }
+            $crate::dtype::DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            $crate::dtype::DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            $crate::dtype::DType::I16 => {
+                type $T = i16;
+                $body
+            }
+            $crate::dtype::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::dtype::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::dtype::DType::F16 => {
+                type $T = ::half::f16;
+                $body
+            }
+            $crate::dtype::DType::BF16 => {
+                type $T = ::half::bf16;
+                $body
+            }
+            $crate::dtype::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::dtype::DType::F64 => {
+                type $T = f64;
+                $body
+            }
         }
     };
 }
@@ -354,10 +434,22 @@ macro_rules! per_dtype {
 macro_rules! per_float {
     ($op:expr, $dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            $crate::dtype::DType::F16 => { type $T = ::half::f16; $body }
-            $crate::dtype::DType::BF16 => { type $T = ::half::bf16; $body }
-            $crate::dtype::DType::F32 => { type $T = f32; $body }
-            $crate::dtype::DType::F64 => { type $T = f64; $body }
+            $crate::dtype::DType::F16 => {
+                type $T = ::half::f16;
+                $body
+            }
+            $crate::dtype::DType::BF16 => {
+                type $T = ::half::bf16;
+                $body
+            }
+            $crate::dtype::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::dtype::DType::F64 => {
+                type $T = f64;
+                $body
+            }
             other => return Err($crate::error::Error::NotImplemented { op: $op.into(), dtype: other }),
         }
     };

@@ -15,15 +15,9 @@ pub enum Error {
     #[error("Dimension out of range (expected to be in range of [{}, {}], but got {dim})", -(*.rank as isize).max(1), (*.rank as isize).max(1) - 1)]
     Dim { dim: isize, rank: usize },
     #[error("{op}: not implemented for '{}'", .dtype.scalar_type())]
-    NotImplemented {
-        op: std::borrow::Cow<'static, str>,
-        dtype: DType,
-    },
+    NotImplemented { op: std::borrow::Cow<'static, str>, dtype: DType },
     #[error("{op}: not available on {device}")]
-    Unsupported {
-        op: &'static str,
-        device: &'static str,
-    },
+    Unsupported { op: &'static str, device: &'static str },
     #[error("result type {} can't be cast to the desired output type {}", .from.scalar_type(), .to.scalar_type())]
     Cast { from: DType, to: DType },
     #[error("{op}: could not allocate {bytes} bytes")]
@@ -70,22 +64,10 @@ mod tests {
     #[test]
     fn messages_read_as_pytorchs() {
         let e = Error::Dim { dim: 5, rank: 2 };
-        assert_eq!(
-            e.to_string(),
-            "Dimension out of range (expected to be in range of [-2, 1], but got 5)"
-        );
+        assert_eq!(e.to_string(), "Dimension out of range (expected to be in range of [-2, 1], but got 5)");
         let e = Error::Dim { dim: 1, rank: 0 };
-        assert_eq!(
-            e.to_string(),
-            "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
-        );
-        let e = Error::Cast {
-            from: DType::F32,
-            to: DType::I64,
-        };
-        assert_eq!(
-            e.to_string(),
-            "result type Float can't be cast to the desired output type Long"
-        );
+        assert_eq!(e.to_string(), "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
+        let e = Error::Cast { from: DType::F32, to: DType::I64 };
+        assert_eq!(e.to_string(), "result type Float can't be cast to the desired output type Long");
     }
 }

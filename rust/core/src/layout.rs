@@ -18,11 +18,7 @@ impl Layout {
     /// Row-major, from the start of a storage.
     #[inline]
     pub fn contiguous(shape: &[usize]) -> Layout {
-        Layout {
-            shape: Dims::from_slice(shape),
-            strides: contiguous_strides(shape),
-            offset: 0,
-        }
+        Layout { shape: Dims::from_slice(shape), strides: contiguous_strides(shape), offset: 0 }
     }
 
     #[inline]
@@ -55,14 +51,7 @@ impl Layout {
         if self.numel() == 0 {
             return self.offset;
         }
-        self.offset
-            + 1
-            + self
-                .shape
-                .iter()
-                .zip(&self.strides)
-                .map(|(&n, &s)| (n - 1) * s)
-                .sum::<usize>()
+        self.offset + 1 + self.shape.iter().zip(&self.strides).map(|(&n, &s)| (n - 1) * s).sum::<usize>()
     }
 
     /// The dimensions from the largest stride to the smallest.
@@ -113,11 +102,7 @@ impl Layout {
         if self.is_contiguous() || !self.is_dense() {
             return Layout::contiguous(&self.shape);
         }
-        Layout {
-            shape: self.shape.clone(),
-            strides: self.strides.clone(),
-            offset: 0,
-        }
+        Layout { shape: self.shape.clone(), strides: self.strides.clone(), offset: 0 }
     }
 
     pub fn transpose(&self, a: isize, b: isize) -> Result<Layout> {
@@ -139,11 +124,7 @@ impl Layout {
             ));
         }
         let mut seen: SmallVec<[bool; 8]> = SmallVec::from_elem(false, self.rank());
-        let mut out = Layout {
-            shape: Dims::new(),
-            strides: Dims::new(),
-            offset: self.offset,
-        };
+        let mut out = Layout { shape: Dims::new(), strides: Dims::new(), offset: self.offset };
         for &d in dims {
             let d = wrap_dim(d, self.rank())?;
             if std::mem::replace(&mut seen[d], true) {
@@ -158,9 +139,7 @@ impl Layout {
     /// One index of a dimension, which disappears.
     pub fn select(&self, dim: isize, index: isize) -> Result<Layout> {
         if self.rank() == 0 {
-            return Err(crate::index!(
-                "select() cannot be applied to a 0-dim tensor."
-            ));
+            return Err(crate::index!("select() cannot be applied to a 0-dim tensor."));
         }
         let dim = wrap_dim(dim, self.rank())?;
         let n = self.shape[dim] as isize;
@@ -190,18 +169,11 @@ impl Layout {
     pub fn unsqueeze(&self, dim: isize) -> Result<Layout> {
         let span = self.rank() as isize + 1;
         if !(-span..span).contains(&dim) {
-            return Err(Error::Dim {
-                dim,
-                rank: self.rank() + 1,
-            });
+            return Err(Error::Dim { dim, rank: self.rank() + 1 });
         }
         let dim = (if dim < 0 { dim + span } else { dim }) as usize;
         let mut out = self.clone();
-        let stride = if dim < self.rank() {
-            self.shape[dim] * self.strides[dim]
-        } else {
-            1
-        };
+        let stride = if dim < self.rank() { self.shape[dim] * self.strides[dim] } else { 1 };
         out.shape.insert(dim, 1);
         out.strides.insert(dim, stride);
         Ok(out)
@@ -209,11 +181,7 @@ impl Layout {
 
     /// Remove the masked dimensions that have size 1.
     pub fn squeeze(&self, mask: &[bool]) -> Layout {
-        let mut out = Layout {
-            shape: Dims::new(),
-            strides: Dims::new(),
-            offset: self.offset,
-        };
+        let mut out = Layout { shape: Dims::new(), strides: Dims::new(), offset: self.offset };
         for d in 0..self.rank() {
             if self.shape[d] != 1 || !mask[d] {
                 out.shape.push(self.shape[d]);
@@ -238,20 +206,13 @@ impl Layout {
                 }
             })
             .collect();
-        Some(Layout {
-            shape: Dims::from_slice(shape),
-            strides,
-            offset: self.offset,
-        })
+        Some(Layout { shape: Dims::from_slice(shape), strides, offset: self.offset })
     }
 
     /// The same elements in another shape, if strides can say so; the rule of `Tensor.view`.
     pub fn view(&self, shape: &[usize]) -> Option<Layout> {
         if self.is_contiguous() {
-            return Some(Layout {
-                offset: self.offset,
-                ..Layout::contiguous(shape)
-            });
+            return Some(Layout { offset: self.offset, ..Layout::contiguous(shape) });
         }
         let mut strides: Dims = SmallVec::from_elem(0, shape.len());
         let mut at = shape.len();
@@ -277,36 +238,20 @@ impl Layout {
                 base = self.strides[d - 1];
             }
         }
-        (at == 0).then(|| Layout {
-            shape: Dims::from_slice(shape),
-            strides,
-            offset: self.offset,
-        })
+        (at == 0).then(|| Layout { shape: Dims::from_slice(shape), strides, offset: self.offset })
     }
 
     /// The diagonal of two dimensions, moved to the end.
     pub fn diagonal(&self, offset: isize, dim1: isize, dim2: isize) -> Result<Layout> {
         let (a, b) = (wrap_dim(dim1, self.rank())?, wrap_dim(dim2, self.rank())?);
         if a == b {
-            return Err(runtime!(
-                "diagonal dimensions cannot be identical {dim1}, {dim2}"
-            ));
+            return Err(runtime!("diagonal dimensions cannot be identical {dim1}, {dim2}"));
         }
         let (n, m) = (self.shape[a] as isize, self.shape[b] as isize);
-        let size = if offset >= 0 {
-            n.min(m - offset)
-        } else {
-            (n + offset).min(m)
-        }
-        .max(0) as usize;
+        let size = if offset >= 0 { n.min(m - offset) } else { (n + offset).min(m) }.max(0) as usize;
         let mut out = self.clone();
         if size > 0 {
-            out.offset += offset.unsigned_abs()
-                * if offset >= 0 {
-                    self.strides[b]
-                } else {
-                    self.strides[a]
-                };
+            out.offset += offset.unsigned_abs() * if offset >= 0 { self.strides[b] } else { self.strides[a] };
         }
         for d in [a.max(b), a.min(b)] {
             out.shape.remove(d);
@@ -320,15 +265,9 @@ impl Layout {
     /// Windows of `size` along a dimension, `step` apart; the window becomes the last dimension.
     pub fn unfold(&self, dim: isize, size: usize, step: usize) -> Result<Layout> {
         let dim = wrap_dim(dim, self.rank())?;
-        let (n, stride) = if self.rank() == 0 {
-            (1, 1)
-        } else {
-            (self.shape[dim], self.strides[dim])
-        };
+        let (n, stride) = if self.rank() == 0 { (1, 1) } else { (self.shape[dim], self.strides[dim]) };
         if size > n {
-            return Err(runtime!(
-                "maximum size for tensor at dimension {dim} is {n} but size is {size}"
-            ));
+            return Err(runtime!("maximum size for tensor at dimension {dim} is {n} but size is {size}"));
         }
         if step == 0 {
             return Err(runtime!("step is 0 but must be > 0"));
@@ -355,28 +294,15 @@ pub fn elementwise(shape: &[usize], operands: &[&Layout]) -> Layout {
     }
     let same = |l: &&&Layout| l.shape.as_slice() == shape;
     if let Some(first) = operands.iter().find(same)
-        && operands
-            .iter()
-            .filter(same)
-            .all(|l| l.strides == first.strides)
-        && operands
-            .iter()
-            .all(|l| l.shape.as_slice() == shape || l.numel() == 1)
+        && operands.iter().filter(same).all(|l| l.strides == first.strides)
+        && operands.iter().all(|l| l.shape.as_slice() == shape || l.numel() == 1)
         && first.is_dense()
     {
-        return Layout {
-            shape: Dims::from_slice(shape),
-            strides: first.strides.clone(),
-            offset: 0,
-        };
+        return Layout { shape: Dims::from_slice(shape), strides: first.strides.clone(), offset: 0 };
     }
     let stride = |l: &Layout, d: usize| {
         let lead = shape.len() - l.rank();
-        if d < lead || l.shape[d - lead] == 1 {
-            0
-        } else {
-            l.strides[d - lead]
-        }
+        if d < lead || l.shape[d - lead] == 1 { 0 } else { l.strides[d - lead] }
     };
     // Positive: `inner` belongs outside `outer`. Zero: no operand can tell.
     let compare = |inner: usize, outer: usize| -> i32 {
@@ -415,11 +341,7 @@ pub fn elementwise(shape: &[usize], operands: &[&Layout]) -> Layout {
         strides[d] = next;
         next *= shape[d].max(1);
     }
-    Layout {
-        shape: Dims::from_slice(shape),
-        strides,
-        offset: 0,
-    }
+    Layout { shape: Dims::from_slice(shape), strides, offset: 0 }
 }
 
 #[cfg(test)]
@@ -431,10 +353,7 @@ mod tests {
     fn places(l: &Layout) -> Vec<usize> {
         let mut out = vec![l.offset];
         for d in 0..l.rank() {
-            out = out
-                .iter()
-                .flat_map(|&at| (0..l.shape[d]).map(move |i| at + i * l.strides[d]))
-                .collect();
+            out = out.iter().flat_map(|&at| (0..l.shape[d]).map(move |i| at + i * l.strides[d])).collect();
         }
         out
     }
@@ -443,9 +362,7 @@ mod tests {
         (proptest::collection::vec(1usize..5, 1..5), any::<u64>()).prop_map(|(shape, seed)| {
             let mut l = Layout::contiguous(&shape);
             let n = l.rank() as isize;
-            l = l
-                .transpose(seed as isize % n, (seed >> 8) as isize % n)
-                .expect("in range");
+            l = l.transpose(seed as isize % n, (seed >> 8) as isize % n).expect("in range");
             let d = (seed >> 16) as usize % l.rank();
             let end = l.shape[d];
             l.slice(d, 0, end, 1 + (seed >> 24) as usize % 2)
@@ -476,27 +393,10 @@ mod tests {
 
     #[test]
     fn results_keep_the_order_of_their_operands() {
-        let t = Layout::contiguous(&[2, 3])
-            .transpose(0, 1)
-            .expect("in range");
+        let t = Layout::contiguous(&[2, 3]).transpose(0, 1).expect("in range");
         assert_eq!(elementwise(&[3, 2], &[&t]).strides.as_slice(), [1, 3]);
-        assert_eq!(
-            elementwise(&[3, 2], &[&t, &Layout::contiguous(&[3, 2])])
-                .strides
-                .as_slice(),
-            [1, 3]
-        );
-        assert_eq!(
-            elementwise(&[3, 2], &[&Layout::contiguous(&[3, 2]), &t])
-                .strides
-                .as_slice(),
-            [2, 1]
-        );
-        assert_eq!(
-            elementwise(&[3, 2], &[&Layout::contiguous(&[2]), &t])
-                .strides
-                .as_slice(),
-            [1, 3]
-        );
+        assert_eq!(elementwise(&[3, 2], &[&t, &Layout::contiguous(&[3, 2])]).strides.as_slice(), [1, 3]);
+        assert_eq!(elementwise(&[3, 2], &[&Layout::contiguous(&[3, 2]), &t]).strides.as_slice(), [2, 1]);
+        assert_eq!(elementwise(&[3, 2], &[&Layout::contiguous(&[2]), &t]).strides.as_slice(), [1, 3]);
     }
 }

@@ -41,9 +41,7 @@ pub fn num_threads() -> usize {
         0 => {
             let n = limits::default_threads().clamp(1, MAX_THREADS);
             // Another thread may have set it meanwhile: then that value stays.
-            THREADS
-                .compare_exchange(0, n, Relaxed, Relaxed)
-                .map_or_else(|set| set, |_| n)
+            THREADS.compare_exchange(0, n, Relaxed, Relaxed).map_or_else(|set| set, |_| n)
         }
         n => n,
     }
@@ -72,12 +70,7 @@ pub fn tasks(n: usize, f: impl Fn(usize) + Sync) {
         let threads = num_threads().min(n);
         if threads > 1 {
             let entered = Inside::enter();
-            let job = Job {
-                f: &f,
-                n,
-                next: AtomicUsize::new(0),
-                panic: std::sync::Mutex::new(None),
-            };
+            let job = Job { f: &f, n, next: AtomicUsize::new(0), panic: std::sync::Mutex::new(None) };
             if pool::run(&job, threads - 1) {
                 drop(entered);
                 if let Some(payload) = job.panic.into_inner().unwrap_or_else(|e| e.into_inner()) {
@@ -96,11 +89,7 @@ pub fn rows<T: Send>(out: &mut [T], width: usize, grain_rows: usize, f: impl Fn(
     if out.is_empty() || width == 0 {
         return;
     }
-    assert!(
-        out.len().is_multiple_of(width),
-        "{} elements are no whole number of rows of {width}",
-        out.len()
-    );
+    assert!(out.len().is_multiple_of(width), "{} elements are no whole number of rows of {width}", out.len());
     let n = out.len() / width;
     let out = Out::new(out);
     chunks(n, grain_rows, |r| {
@@ -164,10 +153,7 @@ impl Job<'_> {
         }));
         if let Err(payload) = result {
             self.next.store(self.n, Relaxed);
-            self.panic
-                .lock()
-                .unwrap_or_else(|e| e.into_inner())
-                .get_or_insert(payload);
+            self.panic.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(payload);
         }
     }
 }

@@ -40,9 +40,7 @@ pub fn dim_mask(dims: &[isize], rank: usize) -> Result<SmallVec<[bool; 8]>> {
     for &d in dims {
         let d = wrap_dim(d, rank)?;
         if mask[d] {
-            return Err(runtime!(
-                "dim {d} appears multiple times in the list of dims"
-            ));
+            return Err(runtime!("dim {d} appears multiple times in the list of dims"));
         }
         mask[d] = true;
     }
@@ -54,26 +52,14 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
     let rank = a.len().max(b.len());
     let mut out: Dims = SmallVec::from_elem(1, rank);
     for i in 0..rank {
-        let x = if i + a.len() >= rank {
-            a[i + a.len() - rank]
-        } else {
-            1
-        };
-        let y = if i + b.len() >= rank {
-            b[i + b.len() - rank]
-        } else {
-            1
-        };
+        let x = if i + a.len() >= rank { a[i + a.len() - rank] } else { 1 };
+        let y = if i + b.len() >= rank { b[i + b.len() - rank] } else { 1 };
         out[i] = match (x, y) {
             (x, y) if x == y => x,
             (1, y) => y,
             (x, 1) => x,
             (x, y) => {
-                return Err(Error::Broadcast {
-                    lhs: x,
-                    rhs: y,
-                    dim: i,
-                });
+                return Err(Error::Broadcast { lhs: x, rhs: y, dim: i });
             }
         };
     }
@@ -82,12 +68,7 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
 
 /// Whether `from` broadcasts to exactly `to`.
 pub fn expandable(from: &[usize], to: &[usize]) -> bool {
-    from.len() <= to.len()
-        && from
-            .iter()
-            .rev()
-            .zip(to.iter().rev())
-            .all(|(&f, &t)| f == t || f == 1)
+    from.len() <= to.len() && from.iter().rev().zip(to.iter().rev()).all(|(&f, &t)| f == t || f == 1)
 }
 
 /// The shape after reducing the masked dimensions.
@@ -130,14 +111,7 @@ pub fn infer_size(shape: &[isize], numel: usize) -> Result<Dims> {
         Some(_) => false,
         None => known == numel,
     };
-    if fits {
-        Ok(out)
-    } else {
-        Err(runtime!(
-            "shape '{}' is invalid for input of size {numel}",
-            show(shape)
-        ))
-    }
+    if fits { Ok(out) } else { Err(runtime!("shape '{}' is invalid for input of size {numel}", show(shape))) }
 }
 
 /// `[2, 3]`: how PyTorch writes a shape in its messages.
@@ -147,13 +121,7 @@ pub fn show<T: std::fmt::Display>(shape: &[T]) -> String {
 }
 
 /// How many windows fit along one axis; `None` if not even one does.
-pub fn window_count(
-    size: usize,
-    kernel: usize,
-    stride: usize,
-    pad: usize,
-    dilation: usize,
-) -> Option<usize> {
+pub fn window_count(size: usize, kernel: usize, stride: usize, pad: usize, dilation: usize) -> Option<usize> {
     let span = dilation * (kernel.checked_sub(1)?) + 1;
     Some((size + 2 * pad).checked_sub(span)? / stride + 1)
 }

@@ -36,11 +36,7 @@ pub fn level() -> Level {
 
 /// Run at `wanted` from now on, or at the machine's level if it does not have that one. For tests and benchmarks.
 pub fn set_level(wanted: Level) -> Level {
-    let chosen = if available().contains(&wanted) {
-        wanted
-    } else {
-        detect()
-    };
+    let chosen = if available().contains(&wanted) { wanted } else { detect() };
     LEVEL.store(chosen as u8, Relaxed);
     chosen
 }
@@ -57,11 +53,7 @@ pub fn available() -> &'static [Level] {
 
 #[cold]
 fn first_level() -> Level {
-    let wanted = match std::env::var("TENSORRS_SIMD")
-        .unwrap_or_default()
-        .to_ascii_lowercase()
-        .as_str()
-    {
+    let wanted = match std::env::var("TENSORRS_SIMD").unwrap_or_default().to_ascii_lowercase().as_str() {
         "baseline" => Level::Baseline,
         "avx2" => Level::Avx2,
         "avx512" => Level::Avx512,
@@ -188,46 +180,18 @@ macro_rules! vector {
 mod x86 {
     use super::Vector;
     use std::arch::x86_64::*;
-    vector!(
-        __m256,
-        f32,
-        8,
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_add_ps,
-        |a, b, c| _mm256_fmadd_ps(a, b, c)
-    );
-    vector!(
-        __m256d,
-        f64,
-        4,
-        _mm256_set1_pd,
-        _mm256_loadu_pd,
-        _mm256_storeu_pd,
-        _mm256_add_pd,
-        |a, b, c| _mm256_fmadd_pd(a, b, c)
-    );
-    vector!(
-        __m512,
-        f32,
-        16,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_add_ps,
-        |a, b, c| _mm512_fmadd_ps(a, b, c)
-    );
-    vector!(
-        __m512d,
-        f64,
-        8,
-        _mm512_set1_pd,
-        _mm512_loadu_pd,
-        _mm512_storeu_pd,
-        _mm512_add_pd,
-        |a, b, c| _mm512_fmadd_pd(a, b, c)
-    );
+    vector!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, |a, b, c| {
+        _mm256_fmadd_ps(a, b, c)
+    });
+    vector!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, |a, b, c| {
+        _mm256_fmadd_pd(a, b, c)
+    });
+    vector!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, |a, b, c| {
+        _mm512_fmadd_ps(a, b, c)
+    });
+    vector!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, |a, b, c| {
+        _mm512_fmadd_pd(a, b, c)
+    });
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -235,26 +199,8 @@ mod x86 {
 mod neon {
     use super::Vector;
     use std::arch::aarch64::*;
-    vector!(
-        float32x4_t,
-        f32,
-        4,
-        vdupq_n_f32,
-        vld1q_f32,
-        vst1q_f32,
-        vaddq_f32,
-        |a, b, c| vfmaq_f32(c, a, b)
-    );
-    vector!(
-        float64x2_t,
-        f64,
-        2,
-        vdupq_n_f64,
-        vld1q_f64,
-        vst1q_f64,
-        vaddq_f64,
-        |a, b, c| vfmaq_f64(c, a, b)
-    );
+    vector!(float32x4_t, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, |a, b, c| vfmaq_f32(c, a, b));
+    vector!(float64x2_t, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, |a, b, c| vfmaq_f64(c, a, b));
 }
 
 /// The portable register: an array the compiler keeps in whatever vectors the baseline has.
@@ -322,11 +268,7 @@ mod tests {
 
     #[test]
     fn a_level_the_machine_lacks_is_not_taken() {
-        let other = if cfg!(target_arch = "aarch64") {
-            Level::Avx512
-        } else {
-            Level::Neon
-        };
+        let other = if cfg!(target_arch = "aarch64") { Level::Avx512 } else { Level::Neon };
         assert_eq!(set_level(other), detect());
     }
 }

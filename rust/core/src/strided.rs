@@ -19,19 +19,13 @@ impl<const N: usize> Walk<N> {
     pub fn new(operands: [&Layout; N]) -> Self {
         let first = operands[0];
         let rank = first.rank();
-        debug_assert!(
-            operands.iter().all(|l| l.shape == first.shape),
-            "walk over different shapes"
-        );
+        debug_assert!(operands.iter().all(|l| l.shape == first.shape), "walk over different shapes");
         let mut order: SmallVec<[usize; 6]> = (0..rank).filter(|&d| first.shape[d] != 1).collect();
         if !first.is_contiguous() {
             order.sort_by_key(|&d| std::cmp::Reverse(first.strides[d]));
         }
-        let mut walk = Walk {
-            sizes: SmallVec::new(),
-            steps: SmallVec::new(),
-            start: operands.map(|l| l.offset),
-        };
+        let mut walk =
+            Walk { sizes: SmallVec::new(), steps: SmallVec::new(), start: operands.map(|l| l.offset) };
         for &d in order.iter().rev() {
             let step = operands.map(|l| l.strides[d]);
             let merges = walk
@@ -140,9 +134,7 @@ mod tests {
     #[test]
     fn a_transposed_operand_is_walked_in_the_order_of_the_first() {
         let a = Layout::contiguous(&[3, 2]);
-        let b = Layout::contiguous(&[2, 3])
-            .transpose(0, 1)
-            .expect("in range");
+        let b = Layout::contiguous(&[2, 3]).transpose(0, 1).expect("in range");
         let w = Walk::new([&a, &b]);
         let mut pairs = vec![];
         w.for_runs(0, w.runs(), |at| {

@@ -16,9 +16,7 @@ impl PyTensor {
             return Ok(PyTensor::bare(tensor));
         }
         let _ = (args, kwargs);
-        Tensor::empty(&[0], tensorrs_core::DType::F32)
-            .map(PyTensor::bare)
-            .map_err(raise)
+        Tensor::empty(&[0], tensorrs_core::DType::F32).map(PyTensor::bare).map_err(raise)
     }
 
     /// A tensor of a subclass that shares `data`'s memory; its history starts here.

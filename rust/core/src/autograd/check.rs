@@ -6,10 +6,8 @@ use crate::tensor::{Tensor, no_grad};
 /// `<u, J v>` two ways: by the tape, and by central differences along one direction. Inputs are float64.
 pub fn check_vjp(f: impl Fn(&[Tensor]) -> Result<Tensor>, xs: &[Tensor]) -> Result<(f64, f64)> {
     let eps = 1e-6;
-    let xs: Vec<Tensor> = xs
-        .iter()
-        .map(|x| x.copied(x.dtype(), x.layout().preserved()))
-        .collect::<Result<_>>()?;
+    let xs: Vec<Tensor> =
+        xs.iter().map(|x| x.copied(x.dtype(), x.layout().preserved())).collect::<Result<_>>()?;
     for x in &xs {
         x.set_requires_grad(true)?;
     }
@@ -30,11 +28,7 @@ pub fn check_vjp(f: impl Fn(&[Tensor]) -> Result<Tensor>, xs: &[Tensor]) -> Resu
                 .zip(&vs)
                 .map(|(x, v)| x.detach().add(&v.mul(&Tensor::wrapped((s * eps).into())?)?))
                 .collect::<Result<_>>()?;
-            f(&moved)?
-                .mul(&u)?
-                .sum(&[], false, None)?
-                .item()
-                .map(|s| s.to_f64())
+            f(&moved)?.mul(&u)?.sum(&[], false, None)?.item().map(|s| s.to_f64())
         };
         Ok((taped, (at(1.0)? - at(-1.0)?) / (2.0 * eps)))
     })
@@ -42,9 +36,7 @@ pub fn check_vjp(f: impl Fn(&[Tensor]) -> Result<Tensor>, xs: &[Tensor]) -> Resu
 
 /// A fixed direction without symmetry, so that no derivative hides in a zero product.
 fn direction(like: &Tensor, seed: usize) -> Result<Tensor> {
-    let values: Vec<f64> = (0..like.numel())
-        .map(|i| ((i * 7 + seed * 3) % 11) as f64 / 5.0 - 0.9)
-        .collect();
+    let values: Vec<f64> = (0..like.numel()).map(|i| ((i * 7 + seed * 3) % 11) as f64 / 5.0 - 0.9).collect();
     Tensor::from_slice(&values, like.shape())
 }
 
@@ -64,24 +56,14 @@ mod tests {
     fn a_small_expression_matches_finite_differences() {
         let x = Tensor::from_slice(&[0.3, -0.7, 1.1, 0.2, -1.0, 0.5], &[2, 3]).expect("small");
         let b = Tensor::from_slice(&[0.5, 2.0, -1.5], &[3]).expect("small");
-        let (taped, measured) =
-            check_vjp(|v| v[0].mul(&v[1])?.exp()?.add(&v[1]), &[x, b]).expect("runs");
-        assert!(
-            (taped - measured).abs() < 1e-6 * measured.abs().max(1.0),
-            "{taped} {measured}"
-        );
+        let (taped, measured) = check_vjp(|v| v[0].mul(&v[1])?.exp()?.add(&v[1]), &[x, b]).expect("runs");
+        assert!((taped - measured).abs() < 1e-6 * measured.abs().max(1.0), "{taped} {measured}");
     }
 
     #[test]
     fn a_value_used_twice_gets_both_gradients() {
         let x = leaf(&[2.0, 3.0], &[2]);
-        let y = x
-            .mul(&x)
-            .expect("fits")
-            .add(&x)
-            .expect("fits")
-            .sum(&[], false, None)
-            .expect("fits");
+        let y = x.mul(&x).expect("fits").add(&x).expect("fits").sum(&[], false, None).expect("fits");
         backward(&[(y, None)], &[], Options::default()).expect("runs");
         assert_eq!(x.grad().expect("set").slice::<f64>(), [5.0, 7.0]);
     }
@@ -90,9 +72,7 @@ mod tests {
     fn writes_through_views_change_the_history_of_the_base() {
         let x = leaf(&[1.0, 2.0, 3.0], &[3]);
         let y = x.mul(&x).expect("fits");
-        let v = y
-            .as_strided(y.layout().select(0, 1).expect("in range"))
-            .expect("inside");
+        let v = y.as_strided(y.layout().select(0, 1).expect("in range")).expect("inside");
         let two = Tensor::wrapped(2.0.into()).expect("scalar");
         v.inplace(|v| v.mul(&two)).expect("may be written");
         assert_eq!(y.slice::<f64>(), [1.0, 8.0, 9.0]);

@@ -50,11 +50,7 @@ fn key(node: &Arc<Node>) -> usize {
 }
 
 /// Add the gradients of `roots` to the `.grad` of the leaves, or only of `inputs` if there are any.
-pub fn backward(
-    roots: &[(Tensor, Option<Tensor>)],
-    inputs: &[Tensor],
-    options: Options,
-) -> Result<()> {
+pub fn backward(roots: &[(Tensor, Option<Tensor>)], inputs: &[Tensor], options: Options) -> Result<()> {
     if inputs.is_empty() {
         let mut pass = Pass::new(options, true);
         return pass.run(roots);
@@ -80,15 +76,10 @@ pub fn grad_of(
     let mut targets = HashSet::new();
     for (i, input) in inputs.iter().enumerate() {
         let Some(edge) = input.edge()? else {
-            return Err(runtime!(
-                "One of the differentiated Tensors does not require grad"
-            ));
+            return Err(runtime!("One of the differentiated Tensors does not require grad"));
         };
         targets.insert(key(&edge.node));
-        pass.captures
-            .entry((key(&edge.node), edge.nr))
-            .or_default()
-            .push(i);
+        pass.captures.entry((key(&edge.node), edge.nr)).or_default().push(i);
         // The edge must outlive the search below: leaves hold their accumulator weakly.
         pass.leaf_slot_keepalive(edge.node);
     }
@@ -122,11 +113,7 @@ fn on_the_way(starts: &[Arc<Node>], targets: &HashSet<usize>) -> HashSet<usize> 
                 }
                 Some(None) => stack.push((node, at + 1)),
                 None => {
-                    let any = node
-                        .edges
-                        .iter()
-                        .flatten()
-                        .any(|e| reaches.get(&key(&e.node)) == Some(&true));
+                    let any = node.edges.iter().flatten().any(|e| reaches.get(&key(&e.node)) == Some(&true));
                     if any {
                         reaches.insert(key(node), true);
                     }
@@ -134,10 +121,7 @@ fn on_the_way(starts: &[Arc<Node>], targets: &HashSet<usize>) -> HashSet<usize> 
             }
         }
     }
-    reaches
-        .into_iter()
-        .filter_map(|(k, yes)| yes.then_some(k))
-        .collect()
+    reaches.into_iter().filter_map(|(k, yes)| yes.then_some(k)).collect()
 }
 
 impl Pass {
@@ -190,11 +174,7 @@ impl Pass {
     /// The only place where gradients are summed.
     fn send(&mut self, edge: &Edge, g: Tensor) -> Result<()> {
         let node = &edge.node;
-        if self
-            .wanted
-            .as_ref()
-            .is_some_and(|wanted| !wanted.contains(&key(node)))
-        {
+        if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&key(node))) {
             return Ok(());
         }
         if node.is_accumulate() {
@@ -223,18 +203,12 @@ impl Pass {
                     self.captured[at] = g.clone();
                 }
             }
-            let leads = |e: &Edge| {
-                self.wanted
-                    .as_ref()
-                    .is_none_or(|w| w.contains(&key(&e.node)))
-            };
+            let leads = |e: &Edge| self.wanted.as_ref().is_none_or(|w| w.contains(&key(&e.node)));
             if !node.edges.iter().flatten().any(leads) {
                 return Ok(());
             }
         }
-        let mut grads = node
-            .run(&buffer, self.options.retain_graph)
-            .inspect_err(|_| blame(node))?;
+        let mut grads = node.run(&buffer, self.options.retain_graph).inspect_err(|_| blame(node))?;
         if grads.len() != node.edges.len() {
             return Err(runtime!(
                 "Function {} returned an incorrect number of gradients (expected {}, got {})",
@@ -252,10 +226,7 @@ impl Pass {
             let g = fit(g, &edge.node.outputs[edge.nr], node, i)?;
             if anomaly_enabled() && has_nan(&g)? {
                 blame(node);
-                return Err(runtime!(
-                    "Function '{}' returned nan values in its {i}th output.",
-                    node.name
-                ));
+                return Err(runtime!("Function '{}' returned nan values in its {i}th output.", node.name));
             }
             self.send(edge, g)?;
         }
@@ -292,9 +263,7 @@ impl Pass {
 /// The gradient a pass starts with where the user gave none: one, for a single element.
 fn first_gradient(root: &Tensor) -> Result<Tensor> {
     if root.numel() != 1 {
-        return Err(runtime!(
-            "grad can be implicitly created only for scalar outputs"
-        ));
+        return Err(runtime!("grad can be implicitly created only for scalar outputs"));
     }
     root.ones_like()
 }
@@ -313,8 +282,7 @@ fn check_root_grad(root: &Tensor, g: &Tensor) -> Result<Tensor> {
 /// Old gradient plus new one; in the old one's memory where nobody else can see it.
 fn sum(old: Option<Tensor>, g: Tensor, recorded: bool) -> Result<Tensor> {
     let Some(old) = old else { return Ok(g) };
-    if !recorded && old.storage().is_unique() && old.layout().is_dense() && old.dtype() == g.dtype()
-    {
+    if !recorded && old.storage().is_unique() && old.layout().is_dense() && old.dtype() == g.dtype() {
         old.add_data(&g)?;
         return Ok(old);
     }
@@ -351,10 +319,7 @@ fn add_to_grad(leaf: &Arc<Meta>, meta: &OutputMeta, g: Tensor, recorded: bool) -
         Some(old) => old.add(&g)?,
         None if recorded => g.dup()?,
         // A gradient that nobody else holds becomes `.grad` itself.
-        None if g.storage().is_unique()
-            && g.layout().is_dense()
-            && g.shape() == meta.shape.as_slice() =>
-        {
+        None if g.storage().is_unique() && g.layout().is_dense() && g.shape() == meta.shape.as_slice() => {
             g.detach_alias()
         }
         None => g.copied(g.dtype(), g.layout().preserved())?,
@@ -364,12 +329,7 @@ fn add_to_grad(leaf: &Arc<Meta>, meta: &OutputMeta, g: Tensor, recorded: bool) -
 }
 
 fn run_leaf_hooks(leaf: &Arc<Meta>) -> Result<()> {
-    let hooks: Vec<_> = leaf
-        .state()
-        .leaf_hooks
-        .iter()
-        .map(|(_, h)| h.clone())
-        .collect();
+    let hooks: Vec<_> = leaf.state().leaf_hooks.iter().map(|(_, h)| h.clone()).collect();
     hooks.iter().try_for_each(|hook| hook())
 }
 
@@ -403,11 +363,7 @@ fn pre_hooks(node: &Arc<Node>, buffer: &mut Buffer) -> Result<()> {
     Ok(())
 }
 
-fn post_hooks(
-    node: &Arc<Node>,
-    grads: &mut crate::tensor::Grads,
-    outputs: &[Option<Tensor>],
-) -> Result<()> {
+fn post_hooks(node: &Arc<Node>, grads: &mut crate::tensor::Grads, outputs: &[Option<Tensor>]) -> Result<()> {
     let Some(hooks) = node.hooks().map(|h| h.clone()) else {
         return Ok(());
     };

@@ -32,10 +32,8 @@ pub struct Ints<L8, LU8, L16, L32, L64> {
     pub i32: L32,
     pub i64: L64,
 }
-pub type Ints1 =
-    Ints<Loop1<i8, i8>, Loop1<u8, u8>, Loop1<i16, i16>, Loop1<i32, i32>, Loop1<i64, i64>>;
-pub type Ints2 =
-    Ints<Loop2<i8, i8>, Loop2<u8, u8>, Loop2<i16, i16>, Loop2<i32, i32>, Loop2<i64, i64>>;
+pub type Ints1 = Ints<Loop1<i8, i8>, Loop1<u8, u8>, Loop1<i16, i16>, Loop1<i32, i32>, Loop1<i64, i64>>;
+pub type Ints2 = Ints<Loop2<i8, i8>, Loop2<u8, u8>, Loop2<i16, i16>, Loop2<i32, i32>, Loop2<i64, i64>>;
 pub type IntTests =
     Ints<Loop2<i8, bool>, Loop2<u8, bool>, Loop2<i16, bool>, Loop2<i32, bool>, Loop2<i64, bool>>;
 
@@ -117,10 +115,7 @@ pub trait Backend: Sync {
     }
 
     fn lacks(&self, op: &'static str) -> Error {
-        Error::Unsupported {
-            op,
-            device: self.name(),
-        }
+        Error::Unsupported { op, device: self.name() }
     }
 }
 

@@ -11,31 +11,15 @@ use crate::shape::broadcast;
 use crate::tensor::Tensor;
 
 /// Run a table row on two tensors in a given dtype, without history.
-pub(crate) fn apply_as(
-    k: &Binary,
-    p: Params,
-    a: &Tensor,
-    b: &Tensor,
-    dtype: DType,
-) -> Result<Tensor> {
+pub(crate) fn apply_as(k: &Binary, p: Params, a: &Tensor, b: &Tensor, dtype: DType) -> Result<Tensor> {
     let shape = broadcast(a.shape(), b.shape())?;
-    let out = Tensor::empty_on(
-        layout::elementwise(&shape, &[a.layout(), b.layout()]),
-        dtype,
-        a.device(),
-    )?;
+    let out = Tensor::empty_on(layout::elementwise(&shape, &[a.layout(), b.layout()]), dtype, a.device())?;
     apply_into(k, p, a, b, &out)?;
     Ok(out)
 }
 
 /// As `apply_as`, into memory that is there; it may be that of an operand with the same layout.
-pub(crate) fn apply_into(
-    k: &Binary,
-    p: Params,
-    a: &Tensor,
-    b: &Tensor,
-    out: &Tensor,
-) -> Result<()> {
+pub(crate) fn apply_into(k: &Binary, p: Params, a: &Tensor, b: &Tensor, out: &Tensor) -> Result<()> {
     let (a, b) = (a.cast_data(out.dtype())?, b.cast_data(out.dtype())?);
     let (a, b) = (a.expand_data(out.shape())?, b.expand_data(out.shape())?);
     backend(out.device()).binary(k, &p, a.raw(), b.raw(), out.raw())
@@ -66,8 +50,7 @@ static ADD: Binary = binary_row!("add", |a, b, _p| float: a + b, int: a.wrapping
 static MUL: Binary = binary_row!("mul", |a, b, _p| float: a * b, int: a.wrapping_mul(b),
     bool: Some(loop2!(bool => bool, |a, b, _p| a & b)));
 
-static SUB: Binary =
-    binary_row!("sub", |a, b, _p| float: a - b, int: a.wrapping_sub(b), bool: None);
+static SUB: Binary = binary_row!("sub", |a, b, _p| float: a - b, int: a.wrapping_sub(b), bool: None);
 
 impl Tensor {
     /// Add into this tensor's memory, without history: how the engine gathers gradients.
@@ -86,9 +69,7 @@ impl Tensor {
     /// Sum of two tensors.
     pub fn add(&self, other: &Tensor) -> Result<Tensor> {
         let out = apply_as(&ADD, [0.0; 2], self, other, result_type(&[self, other]))?;
-        out.record("AddBackward0", &[self, other], |_| {
-            |_, g| grads![Some(g.clone()), Some(g.clone())]
-        })
+        out.record("AddBackward0", &[self, other], |_| |_, g| grads![Some(g.clone()), Some(g.clone())])
     }
 
     /// Product of two tensors.

@@ -11,22 +11,15 @@ impl Tensor {
     /// What a backend sees of this tensor.
     #[inline]
     pub fn raw(&self) -> View<'_> {
-        View {
-            storage: self.storage(),
-            layout: self.layout(),
-            dtype: self.dtype(),
-        }
+        View { storage: self.storage(), layout: self.layout(), dtype: self.dtype() }
     }
 
     /// Overwrite the elements, broadcasting and converting; no history, no version. `self` and `source` may overlap.
     pub fn write(&self, source: &Tensor) -> Result<()> {
         let source = source.expand_data(self.shape())?;
         let overlap = source.storage().same(self.storage()) && source.layout() != self.layout();
-        let source = if overlap {
-            source.copied(source.dtype(), Layout::contiguous(source.shape()))?
-        } else {
-            source
-        };
+        let source =
+            if overlap { source.copied(source.dtype(), Layout::contiguous(source.shape()))? } else { source };
         backend(self.device()).copy(source.raw(), self.raw())
     }
 
@@ -44,11 +37,7 @@ impl Tensor {
 
     /// Converted without history; the tensor itself if it has the dtype.
     pub(crate) fn cast_data(&self, dtype: DType) -> Result<Tensor> {
-        if dtype == self.dtype() {
-            Ok(self.clone())
-        } else {
-            self.copied(dtype, self.layout().preserved())
-        }
+        if dtype == self.dtype() { Ok(self.clone()) } else { self.copied(dtype, self.layout().preserved()) }
     }
 
     /// Contiguous without history; the tensor itself if it is so.
@@ -63,9 +52,7 @@ impl Tensor {
     /// A copy that keeps the order of dimensions in memory.
     pub fn dup(&self) -> Result<Tensor> {
         let out = self.copied(self.dtype(), self.layout().preserved())?;
-        out.record("CloneBackward0", &[self], |_| {
-            |_, g| grads![Some(g.clone())]
-        })
+        out.record("CloneBackward0", &[self], |_| |_, g| grads![Some(g.clone())])
     }
 
     /// Row-major; the tensor itself if it already is.
@@ -74,9 +61,7 @@ impl Tensor {
             return Ok(self.clone());
         }
         let out = self.copied(self.dtype(), Layout::contiguous(self.shape()))?;
-        out.record("CloneBackward0", &[self], |_| {
-            |_, g| grads![Some(g.clone())]
-        })
+        out.record("CloneBackward0", &[self], |_| |_, g| grads![Some(g.clone())])
     }
 
     /// In another dtype; the tensor itself if it has it.
@@ -86,8 +71,6 @@ impl Tensor {
         }
         let from = self.dtype();
         let out = self.cast_data(dtype)?;
-        out.record("ToCopyBackward0", &[self], |_| {
-            move |_, g| grads![Some(g.to_dtype(from)?)]
-        })
+        out.record("ToCopyBackward0", &[self], |_| move |_, g| grads![Some(g.to_dtype(from)?)])
     }
 }

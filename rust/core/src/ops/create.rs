@@ -34,11 +34,6 @@ impl Tensor {
     }
 
     pub fn ones_like(&self) -> Result<Tensor> {
-        Tensor::full_on(
-            self.layout().preserved(),
-            Scalar::Int(1),
-            self.dtype(),
-            self.device(),
-        )
+        Tensor::full_on(self.layout().preserved(), Scalar::Int(1), self.dtype(), self.device())
     }
 }

@@ -31,12 +31,8 @@ impl Tensor {
         if !grad_enabled() {
             return Ok(());
         }
-        let view = self.meta_opt().and_then(|m| {
-            m.state()
-                .view
-                .as_ref()
-                .map(|v| (v.base.clone(), v.creation))
-        });
+        let view =
+            self.meta_opt().and_then(|m| m.state().view.as_ref().map(|v| (v.base.clone(), v.creation)));
         let Some((base, creation)) = view else {
             if self.requires_grad() && self.is_leaf() {
                 return Err(runtime!(
@@ -48,9 +44,7 @@ impl Tensor {
         if !self.requires_grad() && !base.requires_grad() {
             return Ok(());
         }
-        let name = self
-            .grad_edge()?
-            .map_or_else(|| "None".to_string(), |e| e.node.name.to_string());
+        let name = self.grad_edge()?.map_or_else(|| "None".to_string(), |e| e.node.name.to_string());
         let nr = self.grad_edge()?.map_or(0, |e| e.nr);
         match creation {
             Creation::Default if base.requires_grad() && base.is_leaf() => Err(runtime!(
@@ -74,11 +68,7 @@ impl Tensor {
         self.check_inplace()?;
         // What the op saves of its input must survive the write, so a recorded op sees a copy with the same history.
         let recording = grad_enabled() && self.requires_grad();
-        let seen = if recording {
-            no_grad(|| self.dup())?.with_edge(self.edge()?)
-        } else {
-            self.clone()
-        };
+        let seen = if recording { no_grad(|| self.dup())?.with_edge(self.edge()?) } else { self.clone() };
         let result = op(&seen)?;
         self.assign(&result)
     }
@@ -86,10 +76,7 @@ impl Tensor {
     /// Take over the elements and the history of `result`.
     pub fn assign(&self, result: &Tensor) -> Result<()> {
         if !result.dtype().can_cast(self.dtype()) {
-            return Err(Error::Cast {
-                from: result.dtype(),
-                to: self.dtype(),
-            });
+            return Err(Error::Cast { from: result.dtype(), to: self.dtype() });
         }
         if result.shape() != self.shape() {
             return Err(runtime!(
@@ -140,22 +127,19 @@ impl Tensor {
             ));
         }
         self.write(source)?;
-        let recorded = grad_enabled()
-            && (source.requires_grad() || self.requires_grad())
-            && self.dtype().is_float();
+        let recorded =
+            grad_enabled() && (source.requires_grad() || self.requires_grad()) && self.dtype().is_float();
         if !recorded {
             return self.written(None, false);
         }
         let dtype = source.dtype();
-        let copied = self
-            .detach_alias()
-            .record("CopyBackwards", &[self, source], |_| {
-                move |ctx: &Ctx, g: &Tensor| {
-                    let ds = ctx.when(1, || g.to_dtype(dtype))?;
-                    let dx = ctx.when(0, || g.zeros_like())?;
-                    grads![dx, ds]
-                }
-            })?;
+        let copied = self.detach_alias().record("CopyBackwards", &[self, source], |_| {
+            move |ctx: &Ctx, g: &Tensor| {
+                let ds = ctx.when(1, || g.to_dtype(dtype))?;
+                let dx = ctx.when(0, || g.zeros_like())?;
+                grads![dx, ds]
+            }
+        })?;
         self.written(copied.edge()?, true)
     }
 
@@ -166,9 +150,9 @@ impl Tensor {
         if !(grad_enabled() && self.requires_grad()) {
             return self.written(None, false);
         }
-        let filled = self.detach_alias().record("FillBackward0", &[self], |_| {
-            |_, g: &Tensor| grads![Some(g.zeros_like()?)]
-        })?;
+        let filled = self
+            .detach_alias()
+            .record("FillBackward0", &[self], |_| |_, g: &Tensor| grads![Some(g.zeros_like()?)])?;
         self.written(filled.edge()?, true)
     }
 }
@@ -187,12 +171,6 @@ fn copy_slices(view: &Tensor, base: &Tensor, edge: Option<Edge>) -> Result<Arc<N
         grads![Some(outer), Some(inner)]
     };
     let edges = smallvec![base.edge()?, edge];
-    let node = Node::custom(
-        "CopySlices".into(),
-        edges,
-        smallvec![base.grad_meta()],
-        false,
-        Arc::new(rule),
-    );
+    let node = Node::custom("CopySlices".into(), edges, smallvec![base.grad_meta()], false, Arc::new(rule));
     Ok(Arc::new(node))
 }

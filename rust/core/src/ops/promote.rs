@@ -16,9 +16,7 @@ pub fn default_dtype() -> DType {
 
 pub fn set_default_dtype(dtype: DType) -> Result<()> {
     if !dtype.is_float() {
-        return Err(type_error!(
-            "only floating-point types are supported as the default type"
-        ));
+        return Err(type_error!("only floating-point types are supported as the default type"));
     }
     DEFAULT.store(dtype as u8, Ordering::Relaxed);
     Ok(())
@@ -51,9 +49,5 @@ pub fn result_type(operands: &[&Tensor]) -> DType {
 
 /// The dtype of a function that always gives a float (`exp`, `div`, `mean` of a mask).
 pub fn float_type(dtype: DType) -> DType {
-    if dtype.is_float() {
-        dtype
-    } else {
-        default_dtype()
-    }
+    if dtype.is_float() { dtype } else { default_dtype() }
 }

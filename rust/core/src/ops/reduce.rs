@@ -10,24 +10,11 @@ use crate::tensor::Tensor;
 
 impl Tensor {
     /// Fold the masked dimensions, without history; the result keeps them with size 1 if `keepdim`.
-    pub(crate) fn fold(
-        &self,
-        fold: Fold,
-        mask: &[bool],
-        keepdim: bool,
-        dtype: DType,
-    ) -> Result<Tensor> {
-        let kept = Tensor::empty_on(
-            Layout::contiguous(&reduced(self.shape(), mask, true)),
-            dtype,
-            self.device(),
-        )?;
+    pub(crate) fn fold(&self, fold: Fold, mask: &[bool], keepdim: bool, dtype: DType) -> Result<Tensor> {
+        let kept =
+            Tensor::empty_on(Layout::contiguous(&reduced(self.shape(), mask, true)), dtype, self.device())?;
         backend(self.device()).reduce(fold, self.raw(), mask, kept.raw())?;
-        Ok(if keepdim {
-            kept
-        } else {
-            kept.alias(Layout::contiguous(&reduced(self.shape(), mask, false)))
-        })
+        Ok(if keepdim { kept } else { kept.alias(Layout::contiguous(&reduced(self.shape(), mask, false))) })
     }
 
     /// Sum over `dims` (all if empty); integers are summed as int64 unless `dtype` says otherwise.
@@ -37,21 +24,10 @@ impl Tensor {
             Some(d) => self.to_dtype(d)?,
             None => self.clone(),
         };
-        let out = x.fold(
-            Fold::Sum,
-            &mask,
-            keepdim,
-            dtype.unwrap_or(x.dtype().sum_type()),
-        )?;
-        let name = if dims.is_empty() {
-            "SumBackward0"
-        } else {
-            "SumBackward1"
-        };
+        let out = x.fold(Fold::Sum, &mask, keepdim, dtype.unwrap_or(x.dtype().sum_type()))?;
+        let name = if dims.is_empty() { "SumBackward0" } else { "SumBackward1" };
         let (full, kept) = (x.layout().shape.clone(), reduced(x.shape(), &mask, true));
-        out.record(name, &[&x], |_| {
-            move |_, g| grads![Some(g.view(&kept)?.expand(&full)?)]
-        })
+        out.record(name, &[&x], |_| move |_, g| grads![Some(g.view(&kept)?.expand(&full)?)])
     }
 
     /// Sum a broadcast gradient back to the shape it was broadcast from.
@@ -64,11 +40,7 @@ impl Tensor {
             .filter(|&d| d < lead || (shape[d - lead] == 1 && self.shape()[d] != 1))
             .map(|d| d as isize)
             .collect();
-        let summed = if dims.is_empty() {
-            self.clone()
-        } else {
-            self.sum(&dims, true, None)?
-        };
+        let summed = if dims.is_empty() { self.clone() } else { self.sum(&dims, true, None)? };
         summed.view(shape)
     }
 }

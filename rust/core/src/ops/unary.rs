@@ -12,11 +12,7 @@ use crate::tensor::Tensor;
 
 /// Run a table row on a tensor, without history. Integers are converted to the default float first if `to_float`.
 pub(crate) fn apply(k: &Unary, p: Params, x: &Tensor, to_float: bool) -> Result<Tensor> {
-    let x = if to_float {
-        x.cast_data(float_type(x.dtype()))?
-    } else {
-        x.clone()
-    };
+    let x = if to_float { x.cast_data(float_type(x.dtype()))? } else { x.clone() };
     let out = x.empty_like()?;
     backend(x.device()).unary(k, &p, x.raw(), out.raw())?;
     Ok(out)
@@ -70,7 +66,6 @@ static NEG: Unary = Unary {
 impl Tensor {
     /// Each element with the other sign.
     pub fn neg(&self) -> Result<Tensor> {
-        apply(&NEG, [0.0; 2], self, false)?
-            .record("NegBackward0", &[self], |_| |_, g| grads![Some(g.neg()?)])
+        apply(&NEG, [0.0; 2], self, false)?.record("NegBackward0", &[self], |_| |_, g| grads![Some(g.neg()?)])
     }
 }

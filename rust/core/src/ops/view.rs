@@ -14,12 +14,7 @@ use crate::tensor::{Creation, Edge, Grads, Node, Tensor};
 
 impl Tensor {
     /// A view with a history: shares memory, and a write through it is seen, and differentiated, by its base.
-    pub(crate) fn view_as_op<F>(
-        &self,
-        layout: Layout,
-        name: &'static str,
-        rule: F,
-    ) -> Result<Tensor>
+    pub(crate) fn view_as_op<F>(&self, layout: Layout, name: &'static str, rule: F) -> Result<Tensor>
     where
         F: Fn(&Ctx, &Tensor) -> Result<Grads> + Send + Sync + 'static,
     {
@@ -33,11 +28,8 @@ impl Tensor {
         if inference_enabled() {
             return;
         }
-        let creation = if creation == Creation::Default && !grad_enabled() {
-            Creation::NoGrad
-        } else {
-            creation
-        };
+        let creation =
+            if creation == Creation::Default && !grad_enabled() { Creation::NoGrad } else { creation };
         self.set_view(base, creation, rebuild);
     }
 
@@ -60,9 +52,7 @@ impl Tensor {
     pub fn expand(&self, shape: &[usize]) -> Result<Tensor> {
         let out = self.expand_data(shape)?;
         let from = self.layout().shape.clone();
-        self.view_as_op(out.layout().clone(), "ExpandBackward0", move |_, g| {
-            grads![Some(g.sum_to(&from)?)]
-        })
+        self.view_as_op(out.layout().clone(), "ExpandBackward0", move |_, g| grads![Some(g.sum_to(&from)?)])
     }
 
     /// The same elements in another shape; an error if that needs a copy.
@@ -73,9 +63,7 @@ impl Tensor {
             )
         })?;
         let from = self.layout().shape.clone();
-        self.view_as_op(layout, "ViewBackward0", move |_, g| {
-            grads![Some(g.reshape(&from)?)]
-        })
+        self.view_as_op(layout, "ViewBackward0", move |_, g| grads![Some(g.reshape(&from)?)])
     }
 
     /// A view if strides allow it, a copy otherwise.
@@ -85,9 +73,7 @@ impl Tensor {
             None => {
                 let out = self.contiguous_data()?.alias(Layout::contiguous(shape));
                 let from = self.layout().shape.clone();
-                out.record("UnsafeViewBackward0", &[self], |_| {
-                    move |_, g| grads![Some(g.reshape(&from)?)]
-                })
+                out.record("UnsafeViewBackward0", &[self], |_| move |_, g| grads![Some(g.reshape(&from)?)])
             }
         }
     }
@@ -95,9 +81,7 @@ impl Tensor {
     /// Two dimensions exchanged.
     pub fn transpose(&self, a: isize, b: isize) -> Result<Tensor> {
         let layout = self.layout().transpose(a, b)?;
-        self.view_as_op(layout, "TransposeBackward0", move |_, g| {
-            grads![Some(g.transpose(a, b)?)]
-        })
+        self.view_as_op(layout, "TransposeBackward0", move |_, g| grads![Some(g.transpose(a, b)?)])
     }
 
     /// Any shape and strides on the same storage. The gradient of an element that several indices name is their sum.
@@ -114,9 +98,7 @@ impl Tensor {
             ));
         }
         let (window, whole) = (layout.clone(), self.layout().clone());
-        self.view_as_op(layout, "AsStridedBackward0", move |_, g| {
-            grads![Some(g.unstride(&window, &whole)?)]
-        })
+        self.view_as_op(layout, "AsStridedBackward0", move |_, g| grads![Some(g.unstride(&window, &whole)?)])
     }
 
     /// The derivative of `as_strided`: add each element of the window's gradient at its place in a zeroed whole.
@@ -151,17 +133,12 @@ impl Tensor {
         room.alias(whole.clone()).write(self)?;
         let shape = self.layout().shape.clone();
         let whole_layout = whole.clone();
-        room.alias(whole.clone())
-            .record("AsStridedScatterBackward0", &[self], |_| {
-                move |_, g| {
-                    let g = if g.layout() == &whole_layout {
-                        g.clone()
-                    } else {
-                        g.reshape(&shape)?
-                    };
-                    grads![Some(g)]
-                }
-            })
+        room.alias(whole.clone()).record("AsStridedScatterBackward0", &[self], |_| {
+            move |_, g| {
+                let g = if g.layout() == &whole_layout { g.clone() } else { g.reshape(&shape)? };
+                grads![Some(g)]
+            }
+        })
     }
 
     /// The same data without history, sharing memory: `detach()`.
@@ -185,8 +162,5 @@ fn rebuild(view: &Tensor, base: &Tensor) -> Result<Edge> {
         false,
         Arc::new(rule),
     );
-    Ok(Edge {
-        node: Arc::new(node),
-        nr: 0,
-    })
+    Ok(Edge { node: Arc::new(node), nr: 0 })
 }

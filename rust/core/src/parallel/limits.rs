@@ -2,10 +2,7 @@
 
 /// `TENSORRS_NUM_THREADS`, or the least of the CPUs this process may run on and the CPU quota of its control group.
 pub(super) fn default_threads() -> usize {
-    if let Some(n) = std::env::var("TENSORRS_NUM_THREADS")
-        .ok()
-        .and_then(|s| s.trim().parse::<usize>().ok())
-    {
+    if let Some(n) = std::env::var("TENSORRS_NUM_THREADS").ok().and_then(|s| s.trim().parse::<usize>().ok()) {
         return n;
     }
     let n = cpus().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
@@ -22,9 +19,7 @@ fn cpus() -> Option<usize> {
         (set, ok)
     };
     // SAFETY: only reads the set.
-    (ok == 0)
-        .then(|| unsafe { libc::CPU_COUNT(&set) } as usize)
-        .filter(|&n| n > 0)
+    (ok == 0).then(|| unsafe { libc::CPU_COUNT(&set) } as usize).filter(|&n| n > 0)
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]

@@ -127,8 +127,7 @@ impl Pool {
         // workers only: `close` returns after the last of them has left.
         unsafe { *self.job.get() = std::ptr::from_ref(job).cast() };
         let number = (self.state.load(Relaxed) >> NUMBER) + 1;
-        self.state
-            .store(number << NUMBER | OPEN | (helpers as u64) << LIMIT, SeqCst);
+        self.state.store(number << NUMBER | OPEN | (helpers as u64) << LIMIT, SeqCst);
         // Either this load sees the sleeper, or the sleeper's last look at the state sees the job.
         fence(SeqCst);
         let sleeping = self.sleeping.load(SeqCst);

@@ -28,25 +28,14 @@ fn ranges(n: usize, grain: usize) -> Vec<Range<usize>> {
 
 #[test]
 fn the_cut_depends_on_sizes_alone() {
-    for (n, grain) in [
-        (0, 5),
-        (1, 1),
-        (7, 100),
-        (1000, 1),
-        (1000, 7),
-        (12345, 64),
-        (1 << 20, GRAIN),
-        (65, 1),
-        (9, 0),
-    ] {
+    for (n, grain) in
+        [(0, 5), (1, 1), (7, 100), (1000, 1), (1000, 7), (12345, 64), (1 << 20, GRAIN), (65, 1), (9, 0)]
+    {
         let one = with_threads(1, || ranges(n, grain));
         assert_eq!(one, with_threads(4, || ranges(n, grain)), "{n} {grain}");
         assert!(one.len() <= MAX_CHUNKS);
         assert_eq!(one.iter().map(|r| r.len()).sum::<usize>(), n);
-        assert!(
-            one.windows(2)
-                .all(|w| w[0].end == w[1].start && w[0].end % grain.max(1) == 0)
-        );
+        assert!(one.windows(2).all(|w| w[0].end == w[1].start && w[0].end % grain.max(1) == 0));
     }
 }
 

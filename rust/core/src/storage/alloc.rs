@@ -44,14 +44,9 @@ pub fn allocate_zeroed(bytes: usize) -> Option<NonNull<u8>> {
     if !block.zero {
         // SAFETY: the block is ours and has at least `bytes` bytes; any byte is a value of u8.
         let content = unsafe {
-            std::slice::from_raw_parts_mut(
-                block.ptr.as_ptr().cast::<std::mem::MaybeUninit<u8>>(),
-                bytes,
-            )
+            std::slice::from_raw_parts_mut(block.ptr.as_ptr().cast::<std::mem::MaybeUninit<u8>>(), bytes)
         };
-        crate::parallel::rows(content, 1, 1 << 20, |_, part| {
-            part.fill(std::mem::MaybeUninit::new(0))
-        });
+        crate::parallel::rows(content, 1, 1 << 20, |_, part| part.fill(std::mem::MaybeUninit::new(0)));
     }
     Some(block.ptr)
 }
@@ -160,10 +155,7 @@ struct List {
 }
 
 impl List {
-    const EMPTY: List = List {
-        head: std::ptr::null_mut(),
-        len: 0,
-    };
+    const EMPTY: List = List { head: std::ptr::null_mut(), len: 0 };
 
     /// # Safety
     /// The block is free, 8-byte aligned, has at least 8 bytes and is in no list.
@@ -263,11 +255,7 @@ impl Local {
     fn give_back(&self) {
         for class in 0..CLASSES {
             self.list(class, |list| {
-                shared::put(
-                    class,
-                    class_size(class),
-                    std::mem::replace(list, List::EMPTY),
-                )
+                shared::put(class, class_size(class), std::mem::replace(list, List::EMPTY))
             });
         }
     }

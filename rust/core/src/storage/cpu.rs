@@ -21,28 +21,16 @@ unsafe impl Sync for Block {}
 impl Block {
     pub fn allocate(bytes: usize) -> Result<Block> {
         let ptr = alloc::allocate(bytes).ok_or(Error::Memory { op: "empty", bytes })?;
-        Ok(Block {
-            ptr,
-            bytes,
-            owner: None,
-        })
+        Ok(Block { ptr, bytes, owner: None })
     }
 
     pub fn zeroed(bytes: usize) -> Result<Block> {
         let ptr = alloc::allocate_zeroed(bytes).ok_or(Error::Memory { op: "zeros", bytes })?;
-        Ok(Block {
-            ptr,
-            bytes,
-            owner: None,
-        })
+        Ok(Block { ptr, bytes, owner: None })
     }
 
     pub fn foreign(ptr: NonNull<u8>, bytes: usize, owner: Box<dyn Any + Send + Sync>) -> Block {
-        Block {
-            ptr,
-            bytes,
-            owner: Some(owner),
-        }
+        Block { ptr, bytes, owner: Some(owner) }
     }
 
     #[inline]

@@ -56,20 +56,12 @@ impl Storage {
     ///
     /// # Safety
     /// `ptr` must stay valid for reads and writes of `bytes` bytes as long as `owner` lives.
-    pub unsafe fn foreign(
-        ptr: NonNull<u8>,
-        bytes: usize,
-        owner: Box<dyn Any + Send + Sync>,
-    ) -> Storage {
+    pub unsafe fn foreign(ptr: NonNull<u8>, bytes: usize, owner: Box<dyn Any + Send + Sync>) -> Storage {
         Self::of(cpu::Block::foreign(ptr, bytes, owner), Device::Cpu)
     }
 
     fn of(bytes: cpu::Block, device: Device) -> Storage {
-        Storage(Arc::new(Inner {
-            bytes,
-            device,
-            version: AtomicU32::new(0),
-        }))
+        Storage(Arc::new(Inner { bytes, device, version: AtomicU32::new(0) }))
     }
 
     #[inline]

@@ -87,9 +87,11 @@ impl Tensor {
     }
 
     fn view_is_stale(&self) -> bool {
-        self.meta().state().view.as_ref().is_some_and(|v| {
-            v.creation == Creation::Default && v.version != self.storage().version()
-        })
+        self.meta()
+            .state()
+            .view
+            .as_ref()
+            .is_some_and(|v| v.creation == Creation::Default && v.version != self.storage().version())
     }
 
     pub fn is_leaf(&self) -> bool {
@@ -99,9 +101,7 @@ impl Tensor {
     /// `requires_grad_()`: only a leaf's flag can be changed.
     pub fn set_requires_grad(&self, on: bool) -> Result<()> {
         if on && !self.dtype().is_float() {
-            return Err(runtime!(
-                "only Tensors of floating point dtype can require gradients"
-            ));
+            return Err(runtime!("only Tensors of floating point dtype can require gradients"));
         }
         if !self.is_leaf() {
             if on {
@@ -130,9 +130,7 @@ impl Tensor {
         let (base, rebuild) = {
             let state = meta.state();
             match &state.view {
-                Some(v)
-                    if v.creation == Creation::Default && v.version != self.storage().version() =>
-                {
+                Some(v) if v.creation == Creation::Default && v.version != self.storage().version() => {
                     (v.base.clone(), v.rebuild)
                 }
                 _ => return Ok(state.edge.clone()),
@@ -209,42 +207,21 @@ impl Tensor {
     }
 
     /// Note that this tensor is a view of `base` (or of the base of `base`).
-    pub fn set_view(
-        &self,
-        base: &Tensor,
-        creation: Creation,
-        rebuild: fn(&Tensor, &Tensor) -> Result<Edge>,
-    ) {
-        let (base, inherited) = match base.meta_opt().and_then(|m| {
-            m.state()
-                .view
-                .as_ref()
-                .map(|v| (v.base.clone(), v.creation))
-        }) {
-            Some((root, c)) => (root, c),
-            None => (base.clone(), Creation::Default),
-        };
-        let creation = if creation == Creation::Default {
-            inherited
-        } else {
-            creation
-        };
+    pub fn set_view(&self, base: &Tensor, creation: Creation, rebuild: fn(&Tensor, &Tensor) -> Result<Edge>) {
+        let (base, inherited) =
+            match base.meta_opt().and_then(|m| m.state().view.as_ref().map(|v| (v.base.clone(), v.creation)))
+            {
+                Some((root, c)) => (root, c),
+                None => (base.clone(), Creation::Default),
+            };
+        let creation = if creation == Creation::Default { inherited } else { creation };
         let version = self.storage().version();
-        self.meta().state().view = Some(View {
-            base,
-            creation,
-            version,
-            rebuild,
-        });
+        self.meta().state().view = Some(View { base, creation, version, rebuild });
     }
 
     /// The tensor this one is a view of: `Tensor._base`.
     pub fn base(&self) -> Option<Tensor> {
-        self.meta_opt()?
-            .state()
-            .view
-            .as_ref()
-            .map(|v| v.base.clone())
+        self.meta_opt()?.state().view.as_ref().map(|v| v.base.clone())
     }
 
     pub fn grad(&self) -> Option<Tensor> {

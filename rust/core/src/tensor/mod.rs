@@ -37,23 +37,9 @@ struct Inner {
 }
 
 impl Inner {
-    fn bare(
-        storage: Storage,
-        layout: Layout,
-        dtype: DType,
-        wrapped: bool,
-        inference: bool,
-    ) -> Tensor {
+    fn bare(storage: Storage, layout: Layout, dtype: DType, wrapped: bool, inference: bool) -> Tensor {
         let (meta, slot) = (OnceLock::new(), AtomicUsize::new(0));
-        Tensor(Arc::new(Inner {
-            storage,
-            layout,
-            dtype,
-            wrapped,
-            inference,
-            meta,
-            slot,
-        }))
+        Tensor(Arc::new(Inner { storage, layout, dtype, wrapped, inference, meta, slot }))
     }
 }
 
@@ -93,12 +79,7 @@ impl Tensor {
     /// A row-major copy of a slice.
     pub fn from_slice<T: Element>(data: &[T], shape: &[usize]) -> Result<Tensor> {
         let out = Tensor::empty(shape, T::DTYPE)?;
-        assert_eq!(
-            data.len(),
-            out.numel(),
-            "from_slice: {} elements for shape {shape:?}",
-            data.len()
-        );
+        assert_eq!(data.len(), out.numel(), "from_slice: {} elements for shape {shape:?}", data.len());
         // SAFETY: the storage was made for exactly this many elements and nobody else holds it.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), out.ptr::<T>(), data.len()) };
         Ok(out)
@@ -108,13 +89,7 @@ impl Tensor {
     pub fn wrapped(value: Scalar) -> Result<Tensor> {
         let dtype = value.dtype();
         let t = Tensor::full_scalar(value, dtype)?;
-        Ok(Inner::bare(
-            t.storage().clone(),
-            t.layout().clone(),
-            dtype,
-            true,
-            t.is_inference(),
-        ))
+        Ok(Inner::bare(t.storage().clone(), t.layout().clone(), dtype, true, t.is_inference()))
     }
 
     /// A zero-dim tensor of a given dtype.
@@ -238,10 +213,7 @@ impl Tensor {
     /// The only element: `Tensor.item()`.
     pub fn item(&self) -> Result<Scalar> {
         if self.numel() != 1 {
-            return Err(runtime!(
-                "a Tensor with {} elements cannot be converted to Scalar",
-                self.numel()
-            ));
+            return Err(runtime!("a Tensor with {} elements cannot be converted to Scalar", self.numel()));
         }
         if self.device() == Device::Meta {
             return Err(runtime!("Tensor.item() cannot be called on meta tensors"));
@@ -256,29 +228,14 @@ impl Tensor {
 
     /// The same data without history and without a view's ties: what is saved for a derivative.
     pub fn detach_alias(&self) -> Tensor {
-        let Inner {
-            storage,
-            layout,
-            dtype,
-            wrapped,
-            inference,
-            ..
-        } = &*self.0;
-        Inner::bare(
-            storage.clone(),
-            layout.clone(),
-            *dtype,
-            *wrapped,
-            *inference,
-        )
+        let Inner { storage, layout, dtype, wrapped, inference, .. } = &*self.0;
+        Inner::bare(storage.clone(), layout.clone(), *dtype, *wrapped, *inference)
     }
 
     /// The data of `other` under the autograd identity of `self`: what `x.data = y` makes of `x`.
     pub fn with_data(&self, other: &Tensor) -> Tensor {
         let t = other.detach_alias();
-        t.0.meta
-            .set(self.meta().clone())
-            .unwrap_or_else(|_| unreachable!("detach_alias makes no meta"));
+        t.0.meta.set(self.meta().clone()).unwrap_or_else(|_| unreachable!("detach_alias makes no meta"));
         t
     }
 
@@ -294,10 +251,7 @@ impl Tensor {
     }
 
     pub(crate) fn output_meta(&self) -> OutputMeta {
-        OutputMeta {
-            shape: self.layout().shape.clone(),
-            dtype: self.dtype(),
-        }
+        OutputMeta { shape: self.layout().shape.clone(), dtype: self.dtype() }
     }
 }
 
@@ -308,21 +262,13 @@ fn checked_bytes(layout: &Layout, dtype: DType) -> Result<usize> {
         .try_fold(dtype.size(), |bytes, &n| bytes.checked_mul(n))
         .filter(|&bytes| isize::try_from(bytes).is_ok())
         .ok_or_else(|| {
-            runtime!(
-                "Storage size calculation overflowed with sizes={}",
-                crate::shape::show(&layout.shape)
-            )
+            runtime!("Storage size calculation overflowed with sizes={}", crate::shape::show(&layout.shape))
         })
 }
 
 impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Tensor({}, {})",
-            crate::shape::show(self.shape()),
-            self.dtype()
-        )
+        write!(f, "Tensor({}, {})", crate::shape::show(self.shape()), self.dtype())
     }
 }
 

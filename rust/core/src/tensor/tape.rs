@@ -23,14 +23,10 @@ pub type Rule = Arc<dyn Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sy
 /// Sees a gradient and may replace it.
 pub type Hook = Arc<dyn Fn(&Tensor) -> Result<Option<Tensor>> + Send + Sync>;
 /// Sees all gradients that enter a node and may replace them.
-pub type PreHook =
-    Arc<dyn Fn(&[Option<Tensor>]) -> Result<Option<Vec<Option<Tensor>>>> + Send + Sync>;
+pub type PreHook = Arc<dyn Fn(&[Option<Tensor>]) -> Result<Option<Vec<Option<Tensor>>>> + Send + Sync>;
 /// Sees what a node computed (inputs' gradients, outputs' gradients) and may replace the former.
-pub type PostHook = Arc<
-    dyn Fn(&[Option<Tensor>], &[Option<Tensor>]) -> Result<Option<Vec<Option<Tensor>>>>
-        + Send
-        + Sync,
->;
+pub type PostHook =
+    Arc<dyn Fn(&[Option<Tensor>], &[Option<Tensor>]) -> Result<Option<Vec<Option<Tensor>>>> + Send + Sync>;
 
 /// Where a gradient goes next.
 #[derive(Clone)]
@@ -187,10 +183,8 @@ impl Drop for Node {
         if self.edges.is_empty() && !self.saves {
             return;
         }
-        let action = std::mem::replace(
-            self.action.get_mut().unwrap_or_else(|e| e.into_inner()),
-            Action::Released,
-        );
+        let action =
+            std::mem::replace(self.action.get_mut().unwrap_or_else(|e| e.into_inner()), Action::Released);
         let mut parts = Some((std::mem::take(&mut self.edges), action));
         let outermost = DYING.try_with(|dying| match &mut *dying.borrow_mut() {
             Some(queue) => {
@@ -237,10 +231,7 @@ impl Saved {
     pub fn get(&self, ctx: &Ctx) -> Result<Tensor> {
         let edge = match self.from {
             Origin::Input(i) => ctx.node.edges[i].clone(),
-            Origin::Output(nr) => Some(Edge {
-                node: ctx.node.clone(),
-                nr,
-            }),
+            Origin::Output(nr) => Some(Edge { node: ctx.node.clone(), nr }),
             Origin::Nowhere => None,
         };
         let found = self.data.storage().version();
@@ -311,11 +302,7 @@ impl Save<'_> {
     fn keep(&mut self, data: Tensor, from: Origin) -> Saved {
         self.any = true;
         let version = data.storage().version();
-        Saved {
-            data,
-            version,
-            from,
-        }
+        Saved { data, version, from }
     }
 }
 
@@ -334,11 +321,7 @@ impl Ctx<'_> {
     /// The gradient of input `i`, computed only if it is wanted.
     #[inline]
     pub fn when(&self, i: usize, f: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
-        if self.needs(i) {
-            f().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.needs(i) { f().map(Some) } else { Ok(None) }
     }
 }
 
@@ -412,20 +395,13 @@ fn record_slow(
         edges.push(t.edge()?);
     }
     let outputs = outs.iter().map(Tensor::output_meta).collect();
-    let mut save = Save {
-        inputs,
-        outputs: &outs,
-        any: false,
-    };
+    let mut save = Save { inputs, outputs: &outs, any: false };
     let rule = rule(&mut save);
     let any = save.any;
     let node = Arc::new(Node::custom(name.into(), edges, outputs, any, rule));
     for (nr, out) in outs.iter().enumerate() {
         if out.dtype().is_float() {
-            out.set_edge(Edge {
-                node: node.clone(),
-                nr,
-            });
+            out.set_edge(Edge { node: node.clone(), nr });
         }
     }
     Ok(outs)
@@ -441,9 +417,7 @@ thread_local! {
 pub static TRACER: OnceLock<fn() -> String> = OnceLock::new();
 
 fn anomaly_trace() -> Option<String> {
-    ANOMALY
-        .get()
-        .then(|| TRACER.get().map_or_else(String::new, |trace| trace()))
+    ANOMALY.get().then(|| TRACER.get().map_or_else(String::new, |trace| trace()))
 }
 
 pub fn anomaly_enabled() -> bool {

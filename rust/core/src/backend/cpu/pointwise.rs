@@ -128,9 +128,7 @@ fn pieces<const N: usize>(walk: &Walk<N>, f: impl Fn(usize, [usize; N]) + Sync) 
         });
     }
     let grain = (parallel::GRAIN / len.max(1)).max(1);
-    parallel::chunks(runs, grain, |r| {
-        walk.for_runs(r.start, r.end, |at| f(len, at))
-    });
+    parallel::chunks(runs, grain, |r| walk.for_runs(r.start, r.end, |at| f(len, at)));
 }
 
 /// Copy `n` strided elements into a buffer.
@@ -190,13 +188,7 @@ pub(super) fn unary_half<T: Float<Acc = f32>>(k: Loop1<f32, f32>, p: &Params, x:
     });
 }
 
-pub(super) fn binary<T: Element, O: Element>(
-    k: Loop2<T, O>,
-    p: &Params,
-    a: View,
-    b: View,
-    out: View,
-) {
+pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View, b: View, out: View) {
     let walk = Walk::new([out.layout, a.layout, b.layout]);
     let [os, sa, sb] = walk.run_steps();
     let (o, a, b) = (Ptr::<O>::of(out), Ptr::<T>::of(a), Ptr::<T>::of(b));
@@ -207,11 +199,8 @@ pub(super) fn binary<T: Element, O: Element>(
             if os == 1 && sa <= 1 && sb <= 1 {
                 return k(n, ap, sa, bp, sb, op, p);
             }
-            let (mut ab, mut bb, mut ob) = (
-                [T::default(); BLOCK],
-                [T::default(); BLOCK],
-                [O::default(); BLOCK],
-            );
+            let (mut ab, mut bb, mut ob) =
+                ([T::default(); BLOCK], [T::default(); BLOCK], [O::default(); BLOCK]);
             for from in (0..n).step_by(BLOCK) {
                 let m = BLOCK.min(n - from);
                 gather(m, ap.add(from * sa), sa, &mut ab, |v| v);
@@ -264,11 +253,7 @@ pub(super) fn choose<T: Copy + Send + Sync>(cond: View, a: View, b: View, out: V
             let (op, cp) = (o.at(at[0]), c.at(at[1]));
             let (ap, bp) = (a.at(at[2]), b.at(at[3]));
             for i in 0..n {
-                *op.add(i * os) = if *cp.add(i * cs) {
-                    *ap.add(i * sa)
-                } else {
-                    *bp.add(i * sb)
-                };
+                *op.add(i * os) = if *cp.add(i * cs) { *ap.add(i * sa) } else { *bp.add(i * sb) };
             }
         }
     });

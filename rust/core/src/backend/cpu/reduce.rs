@@ -19,14 +19,8 @@ pub(super) fn reduce(fold: Fold, x: View, mask: &[bool], out: View) -> Result<()
 }
 
 fn fold_all<T: Element, O: Element>(fold: Fold, x: View, mask: &[bool], out: View) {
-    let (mut kept, mut folded) = (
-        x.layout.clone(),
-        Layout {
-            shape: Dims::new(),
-            strides: Dims::new(),
-            offset: 0,
-        },
-    );
+    let (mut kept, mut folded) =
+        (x.layout.clone(), Layout { shape: Dims::new(), strides: Dims::new(), offset: 0 });
     for d in 0..x.layout.rank() {
         if mask[d] {
             folded.shape.push(x.layout.shape[d]);
@@ -45,8 +39,7 @@ fn fold_all<T: Element, O: Element>(fold: Fold, x: View, mask: &[bool], out: Vie
                 // SAFETY: the walk and the folded places stay inside the layouts.
                 unsafe {
                     let from = at[1] + i * xs;
-                    *o.at(at[0] + i * os) =
-                        one::<T, O>(fold, places.iter().map(|&p| *x.at(from + p)));
+                    *o.at(at[0] + i * os) = one::<T, O>(fold, places.iter().map(|&p| *x.at(from + p)));
                 }
             }
         });
@@ -64,19 +57,9 @@ fn one<T: Element, O: Element>(fold: Fold, mut values: impl Iterator<Item = T>) 
         Fold::All => O::from_i64(i64::from(values.all(T::truthy))),
         Fold::Max | Fold::Min => {
             let better = |a: T, b: T| if fold == Fold::Max { b > a } else { b < a };
-            let best = values.reduce(|a, b| {
-                if a.is_nan() || !(b.is_nan() || better(a, b)) {
-                    a
-                } else {
-                    b
-                }
-            });
+            let best = values.reduce(|a, b| if a.is_nan() || !(b.is_nan() || better(a, b)) { a } else { b });
             best.map_or_else(O::default, |v| {
-                if float {
-                    O::from_f64(v.to_f64())
-                } else {
-                    O::from_i64(v.to_i64())
-                }
+                if float { O::from_f64(v.to_f64()) } else { O::from_i64(v.to_i64()) }
             })
         }
     }

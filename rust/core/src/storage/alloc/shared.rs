@@ -35,22 +35,14 @@ unsafe impl Sync for Shared {}
 
 static SHARED: Shared = Shared {
     taken: AtomicBool::new(false),
-    kept: UnsafeCell::new(Kept {
-        small: [List::EMPTY; CLASSES],
-        large: Vec::new(),
-        bytes: 0,
-    }),
+    kept: UnsafeCell::new(Kept { small: [List::EMPTY; CLASSES], large: Vec::new(), bytes: 0 }),
 };
 
 fn lock() {
     let mut tries = 0u32;
     while SHARED.taken.swap(true, Acquire) {
         tries += 1;
-        if tries.is_multiple_of(64) {
-            std::thread::yield_now()
-        } else {
-            std::hint::spin_loop()
-        }
+        if tries.is_multiple_of(64) { std::thread::yield_now() } else { std::hint::spin_loop() }
     }
 }
 
@@ -93,18 +85,12 @@ pub(super) fn report(change: isize) {
 
 pub(super) fn stats() -> Stats {
     let bytes = |x: &AtomicIsize| x.load(Relaxed).max(0) as usize;
-    Stats {
-        allocated: bytes(&LIVE),
-        reserved: bytes(&RESERVED),
-        peak: bytes(&PEAK),
-    }
+    Stats { allocated: bytes(&LIVE), reserved: bytes(&RESERVED), peak: bytes(&PEAK) }
 }
 
 /// How many bytes may be kept now.
 fn most_kept() -> usize {
-    let Stats {
-        allocated, peak, ..
-    } = stats();
+    let Stats { allocated, peak, .. } = stats();
     KEEP.max((peak + peak / 4).saturating_sub(allocated))
 }
 
@@ -191,10 +177,7 @@ pub(super) unsafe fn put_large(ptr: NonNull<u8>, size: usize) {
 pub(super) fn empty() {
     let (small, large) = with(|kept| {
         kept.bytes = 0;
-        (
-            std::mem::replace(&mut kept.small, [List::EMPTY; CLASSES]),
-            std::mem::take(&mut kept.large),
-        )
+        (std::mem::replace(&mut kept.small, [List::EMPTY; CLASSES]), std::mem::take(&mut kept.large))
     });
     for (class, list) in small.into_iter().enumerate() {
         free_list(list, class_size(class));

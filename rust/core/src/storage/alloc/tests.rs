@@ -28,22 +28,13 @@ fn classes_are_tight_and_ordered() {
     for bytes in 0..=SMALL {
         let (class, size) = small_class(bytes);
         assert!(size >= bytes && size.is_multiple_of(ALIGN) && class < CLASSES);
-        assert!(
-            bytes <= 256 || size * 4 <= bytes * 5 + 256,
-            "{bytes} -> {size}"
-        );
+        assert!(bytes <= 256 || size * 4 <= bytes * 5 + 256, "{bytes} -> {size}");
         assert!(class == last.0 || (class == last.0 + 1 && size > last.1));
         assert_eq!(class_size(class), size);
         last = (class, size);
     }
     assert_eq!(last, (CLASSES - 1, SMALL));
-    for bytes in [
-        SMALL + 1,
-        (2 << 20) - 1,
-        2 << 20,
-        (2 << 20) + 1,
-        100_000_001,
-    ] {
+    for bytes in [SMALL + 1, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 100_000_001] {
         let size = large_size(bytes).unwrap();
         assert!(size >= bytes && size * 8 <= bytes * 9 + (1 << 20) && size.is_multiple_of(1 << 16));
         assert_eq!(large_size(size), Some(size));
@@ -58,27 +49,10 @@ fn blocks_are_aligned_distinct_and_come_back() {
 }
 
 fn check_blocks(alone: bool) {
-    for bytes in [
-        0,
-        1,
-        63,
-        64,
-        65,
-        1000,
-        4096,
-        100_000,
-        SMALL,
-        SMALL + 1,
-        3 << 20,
-        40 << 20,
-    ] {
+    for bytes in [0, 1, 63, 64, 65, 1000, 4096, 100_000, SMALL, SMALL + 1, 3 << 20, 40 << 20] {
         let a = allocate(bytes).unwrap();
         let b = allocate(bytes).unwrap();
-        assert!(
-            [a, b]
-                .iter()
-                .all(|p| (p.as_ptr() as usize).is_multiple_of(ALIGN))
-        );
+        assert!([a, b].iter().all(|p| (p.as_ptr() as usize).is_multiple_of(ALIGN)));
         assert!((a.as_ptr() as usize).abs_diff(b.as_ptr() as usize) >= bytes.max(1));
         // SAFETY: both blocks have `bytes` bytes.
         unsafe {
@@ -87,10 +61,7 @@ fn check_blocks(alone: bool) {
             assert!(bytes == 0 || (a.read() == 1 && a.add(bytes - 1).read() == 1));
             release(a, bytes);
             let c = allocate(bytes).unwrap();
-            assert!(
-                c == a || !alone,
-                "{bytes}: the last free block is taken first"
-            );
+            assert!(c == a || !alone, "{bytes}: the last free block is taken first");
             release(b, bytes);
             release(c, bytes);
         }
@@ -104,11 +75,7 @@ fn zeroed_blocks_are_zero_even_when_used_before() {
             let a = allocate_zeroed(bytes).unwrap();
             // SAFETY: the block has `bytes` bytes, all of them set.
             unsafe {
-                assert!(
-                    std::slice::from_raw_parts(a.as_ptr(), bytes)
-                        .iter()
-                        .all(|&x| x == 0)
-                );
+                assert!(std::slice::from_raw_parts(a.as_ptr(), bytes).iter().all(|&x| x == 0));
                 a.as_ptr().write_bytes(0xff, bytes);
                 release(a, bytes);
             }

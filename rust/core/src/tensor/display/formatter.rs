@@ -21,7 +21,8 @@ enum Notation {
 impl Formatter {
     pub(super) fn new(items: &[Item], options: &PrintOptions) -> Self {
         // Zeros, infinities and NaN fit in anywhere and have no say in notation or width.
-        let telling = || items.iter().filter(|item| !matches!(item, Item::Float(x) if *x == 0.0 || !x.is_finite()));
+        let telling =
+            || items.iter().filter(|item| !matches!(item, Item::Float(x) if *x == 0.0 || !x.is_finite()));
         let floats = || telling().filter_map(|item| if let Item::Float(x) = item { Some(*x) } else { None });
 
         let whole = floats().all(|x| x == x.ceil());

@@ -83,7 +83,11 @@ impl<'a> Described<'a> {
 }
 
 /// The text of a tensor. `element` is called once for each number shown, in row-major order.
-pub fn tensor_text(tensor: &Described, options: &PrintOptions, element: impl FnMut(&[usize]) -> Item) -> String {
+pub fn tensor_text(
+    tensor: &Described,
+    options: &PrintOptions,
+    element: impl FnMut(&[usize]) -> Item,
+) -> String {
     let mut text = format!("{}(", tensor.class);
     let indent = text.chars().count();
     if tensor.numel() == 0 {
@@ -205,7 +209,9 @@ impl Shown {
 
 /// Call `f` with every shown index. The depth of the recursion is the number of axes.
 fn visit(axes: &[Axis], index: &mut Vec<usize>, f: &mut impl FnMut(&[usize])) {
-    let Some((&axis, rest)) = axes.split_first() else { return f(index) };
+    let Some((&axis, rest)) = axes.split_first() else {
+        return f(index);
+    };
     for i in axis.indices() {
         index.push(i);
         visit(rest, index, f);

@@ -72,9 +72,16 @@ fn texts_are_those_of_pytorch() {
 
 #[test]
 fn half_precision_is_printed_from_the_exact_widened_value() {
-    let text = |x: f64, dtype| tensor_text(&Described::new(&[1], dtype), &PrintOptions::DEFAULT, |_| Item::Float(x));
-    assert_eq!(text(Element::to_f64(f16::from_f32(0.1)), DType::F16), "tensor([0.1000], dtype=tensorrs.float16)");
-    assert_eq!(text(Element::to_f64(bf16::from_f32(3.3)), DType::BF16), "tensor([3.2969], dtype=tensorrs.bfloat16)");
+    let text =
+        |x: f64, dtype| tensor_text(&Described::new(&[1], dtype), &PrintOptions::DEFAULT, |_| Item::Float(x));
+    assert_eq!(
+        text(Element::to_f64(f16::from_f32(0.1)), DType::F16),
+        "tensor([0.1000], dtype=tensorrs.float16)"
+    );
+    assert_eq!(
+        text(Element::to_f64(bf16::from_f32(3.3)), DType::BF16),
+        "tensor([3.2969], dtype=tensorrs.bfloat16)"
+    );
 }
 
 #[test]
@@ -91,9 +98,9 @@ fn only_the_edges_of_a_large_tensor_are_read() {
         text.starts_with("tensor([[       0,        1,        2,  ...,     9997,     9998,     9999],\n"),
         "{text}"
     );
-    assert!(
-        text.ends_with("[99990000, 99990001, 99990002,  ..., 99999997, 99999998, 99999999]],\n       device='wgpu:0')")
-    );
+    assert!(text.ends_with(
+        "[99990000, 99990001, 99990002,  ..., 99999997, 99999998, 99999999]],\n       device='wgpu:0')"
+    ));
 }
 
 #[test]
@@ -105,9 +112,13 @@ fn a_subclass_shows_its_name() {
 
 #[test]
 fn options_change_one_by_one_and_by_profile() {
-    let change = PrintChange { precision: Some(2), linewidth: Some(100), sci_mode: Some(true), ..Default::default() };
+    let change =
+        PrintChange { precision: Some(2), linewidth: Some(100), sci_mode: Some(true), ..Default::default() };
     let changed = PrintOptions::DEFAULT.with(&change);
-    assert_eq!(changed, PrintOptions { precision: 2, linewidth: 100, sci_mode: Some(true), ..PrintOptions::DEFAULT });
+    assert_eq!(
+        changed,
+        PrintOptions { precision: 2, linewidth: 100, sci_mode: Some(true), ..PrintOptions::DEFAULT }
+    );
     // Every call replaces `sci_mode`, a profile everything else.
     assert_eq!(changed.with(&PrintChange::default()).sci_mode, None);
     let full = changed.with(&PrintChange { profile: Some("full"), edgeitems: Some(1), ..Default::default() });
