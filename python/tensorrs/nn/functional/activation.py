@@ -1,0 +1,104 @@
+"""Activations: pointwise functions and the softmax family."""
+
+from __future__ import annotations
+
+import warnings
+
+from tensorrs import _C
+from tensorrs._C import Tensor
+
+# Bound as they are: nothing stands between the caller and the core.
+gelu = _C.gelu
+logsigmoid = _C.logsigmoid
+softplus = _C.softplus
+relu_ = _C.relu_
+leaky_relu_ = _C.leaky_relu_
+elu_ = _C.elu_
+hardtanh_ = _C.hardtanh_
+threshold_ = _C.threshold_
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`max(0, x)`, element by element."""
+    return _C.relu_(input) if inplace else _C.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """`x` where positive, `negative_slope * x` elsewhere."""
+    return _C.leaky_relu_(input, negative_slope) if inplace else _C.leaky_relu(input, negative_slope)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """`x` where positive, `alpha * (exp(x) - 1)` elsewhere. Clevert et al., arXiv:1511.07289."""
+    return _C.elu_(input, alpha) if inplace else _C.elu(input, alpha)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """`x` between `min_val` and `max_val`, the nearer of the two elsewhere."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _C.hardtanh_(input, min_val, max_val) if inplace else _C.hardtanh(input, min_val, max_val)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """`min(max(0, x), 6)`."""
+    return _C.hardtanh_(input, 0.0, 6.0) if inplace else _C.hardtanh(input, 0.0, 6.0)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """`x` where it is greater than `threshold`, `value` elsewhere."""
+    return _C.threshold_(input, threshold, value) if inplace else _C.threshold(input, threshold, value)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`x * sigmoid(x)`, also called swish. Hendrycks and Gimpel, arXiv:1606.08415."""
+    return _C.silu_(input) if inplace else _C.silu(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """`1 / (1 + exp(-x))`."""
+    return input.sigmoid()
+
+
+def tanh(input: Tensor) -> Tensor:
+    """`(exp(x) - exp(-x)) / (exp(x) + exp(-x))`."""
+    return input.tanh()
+
+
+def softsign(input: Tensor) -> Tensor:
+    """`x / (1 + |x|)`."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """`x - tanh(x)`."""
+    return input - input.tanh()
+
+
+def _implicit_dim(name: str, rank: int, stacklevel: int) -> int:
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if rank in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None) -> Tensor:
+    """`exp(x) / sum(exp(x))` along `dim`; with `dtype`, computed after a cast to it."""
+    if dim is None:
+        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
+    return input.softmax(dim) if dtype is None else input.softmax(dim, dtype=dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None) -> Tensor:
+    """`softmax(-x)` along `dim`."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+    return (-input).softmax(dim) if dtype is None else (-input).softmax(dim, dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: _C.dtype | None = None) -> Tensor:
+    """`log(softmax(x))` along `dim`, without the loss of digits of the two steps."""
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
+    return input.log_softmax(dim) if dtype is None else input.log_softmax(dim, dtype=dtype)

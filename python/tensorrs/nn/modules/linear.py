@@ -1,0 +1,67 @@
+"""Linear layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorrs
+from tensorrs._C import Tensor
+from tensorrs.nn import functional as F
+from tensorrs.nn import init
+from tensorrs.nn.parameter import Parameter
+
+from .module import Module
+
+__all__ = ["Identity", "Linear"]
+
+
+class Identity(Module):
+    """`y = x`, whatever the arguments."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input
+
+
+class Linear(Module):
+    """`y = x @ weight.T + bias`. x: (*, in_features), y: (*, out_features).
+
+    weight (out_features, in_features) and bias begin uniform within `1 / sqrt(in_features)`.
+    """
+
+    __constants__ = ["in_features", "out_features"]
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight = Parameter(tensorrs.empty((out_features, in_features), device=device, dtype=dtype))
+        if bias:
+            self.bias: Parameter | None = Parameter(tensorrs.empty(out_features, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the initial weights anew."""
+        reset_weight_and_bias(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+def reset_weight_and_bias(weight: Tensor, bias: Tensor | None) -> None:
+    """Uniform within `1 / sqrt(fan_in)`, weight first; the slope sqrt(5) makes the Kaiming bound just that."""
+    init.kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        fan_in, _ = init._calculate_fan_in_and_fan_out(weight)
+        bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
+        init.uniform_(bias, -bound, bound)
