@@ -56,7 +56,13 @@ pub fn sgd<T: Float<Acc: Fma>>(p: &mut [T], g: &[T], buf: Option<&mut [T]>, firs
 /// p -= lr * m̂ / (√v̂ + eps), m and v the running averages of g and g², the hats their bias corrections.
 ///
 /// `step` counts from 1.
-pub fn adam<T: Float<Acc: Fma>>(p: &mut [T], g: &[T], state: AdamState<'_, T>, step: f64, params: &AdamParams) {
+pub fn adam<T: Float<Acc: Fma>>(
+    p: &mut [T],
+    g: &[T],
+    state: AdamState<'_, T>,
+    step: f64,
+    params: &AdamParams,
+) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: `has_fma` found the features that `adam_avx2` is compiled for.
@@ -92,13 +98,25 @@ fn has_fma() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn sgd_avx2<T: Float<Acc: Fma>>(p: &mut [T], g: &[T], buf: Option<&mut [T]>, first: bool, params: &SgdParams) {
+fn sgd_avx2<T: Float<Acc: Fma>>(
+    p: &mut [T],
+    g: &[T],
+    buf: Option<&mut [T]>,
+    first: bool,
+    params: &SgdParams,
+) {
     sgd_loop::<T, true>(p, g, buf, first, params);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn adam_avx2<T: Float<Acc: Fma>>(p: &mut [T], g: &[T], state: AdamState<'_, T>, step: f64, params: &AdamParams) {
+fn adam_avx2<T: Float<Acc: Fma>>(
+    p: &mut [T],
+    g: &[T],
+    state: AdamState<'_, T>,
+    step: f64,
+    params: &AdamParams,
+) {
     adam_loop::<T, true>(p, g, state, step, params);
 }
 
@@ -117,7 +135,8 @@ fn sgd_loop<T: Float<Acc: Fma>, const FMA: bool>(
     params: &SgdParams,
 ) {
     assert_eq!(p.len(), g.len(), "sgd: gradient and parameter differ in length");
-    let (lr, keep, ahead) = (alpha::<T>(-params.lr), alpha::<T>(1.0 - params.dampening), alpha::<T>(params.momentum));
+    let (lr, keep, ahead) =
+        (alpha::<T>(-params.lr), alpha::<T>(1.0 - params.dampening), alpha::<T>(params.momentum));
     let momentum = T::Acc::of(params.momentum);
     let decay = Decay::new::<T>(params.weight_decay, params.maximize);
     let Some(buf) = buf else {
@@ -176,7 +195,10 @@ fn adam_loop<T: Float<Acc: Fma>, const FMA: bool>(
 ) {
     let n = p.len();
     let AdamState { mean, square, max_square } = state;
-    assert!(g.len() == n && mean.len() == n && square.len() == n, "adam: state and parameter differ in length");
+    assert!(
+        g.len() == n && mean.len() == n && square.len() == n,
+        "adam: state and parameter differ in length"
+    );
     let adam = Adam::<T::Acc, FMA>::new::<T>(step, params);
     match max_square {
         None => {
@@ -214,7 +236,8 @@ impl<R: Fma, const FMA: bool> Adam<R, FMA> {
     #[inline(always)]
     fn new<T: Float<Acc = R>>(step: f64, params: &AdamParams) -> Self {
         let AdamParams { lr, beta1, beta2, weight_decay, .. } = *params;
-        let (shrink, rate) = if params.decoupled { (1.0 - lr * weight_decay, 0.0) } else { (1.0, weight_decay) };
+        let (shrink, rate) =
+            if params.decoupled { (1.0 - lr * weight_decay, 0.0) } else { (1.0, weight_decay) };
         let weight = 1.0 - beta1;
         let near = weight.abs() < 0.5;
         Adam {
@@ -297,7 +320,14 @@ mod tests {
     }
 
     /// The formula of PyTorch's documentation for Adam and AdamW, in float64; state: averages of g, g², their maximum.
-    fn naive_adam(p: &mut [f64], g: &[f64], state: &mut [Vec<f64>; 3], amsgrad: bool, t: f64, h: &AdamParams) {
+    fn naive_adam(
+        p: &mut [f64],
+        g: &[f64],
+        state: &mut [Vec<f64>; 3],
+        amsgrad: bool,
+        t: f64,
+        h: &AdamParams,
+    ) {
         let [m, v, top] = state;
         for i in 0..p.len() {
             let mut d = if h.maximize { -g[i] } else { g[i] };
@@ -315,8 +345,14 @@ mod tests {
     }
 
     fn sgd_follows<T: Float<Acc: Fma>>(n: usize) {
-        let plain =
-            SgdParams { lr: 0.1, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false };
+        let plain = SgdParams {
+            lr: 0.1,
+            momentum: 0.0,
+            dampening: 0.0,
+            weight_decay: 0.0,
+            nesterov: false,
+            maximize: false,
+        };
         for h in [
             plain,
             SgdParams { weight_decay: 0.1, maximize: true, ..plain },
@@ -360,8 +396,11 @@ mod tests {
             let mut state = [vec![0.0; n], vec![0.0; n], vec![0.0; n]];
             for t in 1..=4 {
                 let g = numbers::<T>(n, 8 + t);
-                let mine =
-                    AdamState { mean: &mut mean, square: &mut square, max_square: amsgrad.then_some(&mut top[..]) };
+                let mine = AdamState {
+                    mean: &mut mean,
+                    square: &mut square,
+                    max_square: amsgrad.then_some(&mut top[..]),
+                };
                 adam(&mut p, &g, mine, t as f64, &h);
                 naive_adam(&mut want, &wide(&g), &mut state, amsgrad, t as f64, &h);
             }
@@ -403,7 +442,9 @@ mod tests {
         let run = |cut: usize| {
             let (mut p, g) = (numbers::<f32>(101, 3), numbers::<f32>(101, 4));
             let (mut m, mut v) = (vec![0.0; 101], vec![0.0; 101]);
-            for ((p, g), (m, v)) in p.chunks_mut(cut).zip(g.chunks(cut)).zip(m.chunks_mut(cut).zip(v.chunks_mut(cut))) {
+            for ((p, g), (m, v)) in
+                p.chunks_mut(cut).zip(g.chunks(cut)).zip(m.chunks_mut(cut).zip(v.chunks_mut(cut)))
+            {
                 adam(p, g, AdamState { mean: m, square: v, max_square: None }, 1.0, &h);
             }
             p
@@ -413,8 +454,14 @@ mod tests {
 
     #[test]
     fn no_decay_leaves_an_infinite_weight_alone() {
-        let h =
-            SgdParams { lr: 0.1, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false };
+        let h = SgdParams {
+            lr: 0.1,
+            momentum: 0.0,
+            dampening: 0.0,
+            weight_decay: 0.0,
+            nesterov: false,
+            maximize: false,
+        };
         let mut p = [f32::INFINITY];
         sgd(&mut p, &[1.0], None, true, &h);
         assert_eq!(p, [f32::INFINITY]);
