@@ -3,6 +3,7 @@
 
 mod args;
 mod border;
+mod node;
 mod tensor;
 mod types;
 
@@ -13,6 +14,13 @@ mod module {
 
     #[pymodule_export]
     use crate::border::PyTensor;
+    #[pymodule_export]
+    use crate::node::{
+        _set_anomaly, _set_grad_enabled, _set_inference_mode, PyNode, is_anomaly_enabled, is_grad_enabled,
+        is_inference_mode_enabled, record_function, same_tensor,
+    };
+    #[pymodule_export]
+    use crate::tensor::autograd::{run_backward, run_grad};
     #[pymodule_export]
     use crate::types::{PyDType, PyDevice};
 

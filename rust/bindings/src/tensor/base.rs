@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use tensorrs_core::Tensor;
 
 use crate::args::Arg;
-use crate::border::{PyTensor, raise, take_pending, wrap, wrap_as};
+use crate::border::{PyTensor, raise, take_pending, wrap_as};
 
 #[pymethods]
 impl PyTensor {
@@ -30,11 +30,5 @@ impl PyTensor {
         let tensor = data.0.detach();
         tensor.set_requires_grad(require_grad).map_err(raise)?;
         wrap_as(cls, tensor)
-    }
-
-    /// The gradient that `backward` has added up, or None.
-    #[getter]
-    fn grad(&self, py: Python<'_>) -> PyResult<Option<Py<PyTensor>>> {
-        self.tensor(py).grad().map(|g| wrap(py, g)).transpose()
     }
 }

@@ -141,9 +141,14 @@ impl Tensor {
         })
     }
 
-    /// The same data without history, sharing memory: `detach()`.
+    /// The same data without history, sharing memory and version: `detach()`.
     pub fn detach(&self) -> Tensor {
         self.alias(self.layout().clone())
+    }
+
+    /// As `detach`, and writes to it are not seen by autograd: `Tensor.data`.
+    pub fn detach_data(&self) -> Tensor {
+        Tensor::new(self.storage().unversioned(), self.layout().clone(), self.dtype())
     }
 }
 

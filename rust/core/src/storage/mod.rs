@@ -35,9 +35,15 @@ impl std::fmt::Display for Device {
 pub struct Storage(Arc<Inner>);
 
 struct Inner {
-    bytes: cpu::Block,
+    bytes: Bytes,
     device: Device,
     version: AtomicU32,
+}
+
+enum Bytes {
+    Own(cpu::Block),
+    /// The memory of another storage under a version of its own.
+    Of(Storage),
 }
 
 impl Storage {
@@ -60,8 +66,29 @@ impl Storage {
         Self::of(cpu::Block::foreign(ptr, bytes, owner), Device::Cpu)
     }
 
-    fn of(bytes: cpu::Block, device: Device) -> Storage {
-        Storage(Arc::new(Inner { bytes, device, version: AtomicU32::new(0) }))
+    fn of(block: cpu::Block, device: Device) -> Storage {
+        Storage(Arc::new(Inner { bytes: Bytes::Own(block), device, version: AtomicU32::new(0) }))
+    }
+
+    /// The same memory under another version counter: what `Tensor.data` writes, autograd does not see.
+    pub fn unversioned(&self) -> Storage {
+        let bytes = Bytes::Of(Storage(self.root().clone()));
+        Storage(Arc::new(Inner { bytes, device: self.device(), version: AtomicU32::new(0) }))
+    }
+
+    fn root(&self) -> &Arc<Inner> {
+        match &self.0.bytes {
+            Bytes::Own(_) => &self.0,
+            Bytes::Of(other) => other.root(),
+        }
+    }
+
+    #[inline]
+    fn block(&self) -> &cpu::Block {
+        match &self.0.bytes {
+            Bytes::Own(block) => block,
+            Bytes::Of(other) => other.block(),
+        }
     }
 
     #[inline]
@@ -71,7 +98,7 @@ impl Storage {
 
     #[inline]
     pub fn len(&self) -> usize {
-        self.0.bytes.len()
+        self.block().len()
     }
 
     #[inline]
@@ -82,7 +109,7 @@ impl Storage {
     /// The first byte. Reading or writing through it is the caller's unsafe act.
     #[inline]
     pub fn ptr(&self) -> *mut u8 {
-        self.0.bytes.ptr()
+        self.block().ptr()
     }
 
     /// How many writes there were. A saved tensor remembers it and `backward` compares.
@@ -103,12 +130,12 @@ impl Storage {
 
     #[inline]
     pub fn same(&self, other: &Storage) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(self.root(), other.root())
     }
 
     /// Whether this handle is the only one: its memory may be reused in place.
     pub fn is_unique(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        Arc::strong_count(&self.0) == 1 && matches!(self.0.bytes, Bytes::Own(_))
     }
 }
 

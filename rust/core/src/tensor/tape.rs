@@ -223,6 +223,8 @@ pub struct Saved {
 enum Origin {
     Input(usize),
     Output(usize),
+    /// Holds its own history.
+    Elsewhere,
     Nowhere,
 }
 
@@ -232,6 +234,7 @@ impl Saved {
         let edge = match self.from {
             Origin::Input(i) => ctx.node.edges[i].clone(),
             Origin::Output(nr) => Some(Edge { node: ctx.node.clone(), nr }),
+            Origin::Elsewhere => self.data.edge()?,
             Origin::Nowhere => None,
         };
         let found = self.data.storage().version();
@@ -250,7 +253,7 @@ impl Saved {
                 }
                 _ => String::new(),
             },
-            Origin::Nowhere => String::new(),
+            Origin::Elsewhere | Origin::Nowhere => String::new(),
         };
         runtime!(
             "one of the variables needed for gradient computation has been modified by an inplace operation: [tensorrs.{}Tensor {}]{whose} is at version {found}; expected version {} instead. Hint: {}",
@@ -292,6 +295,18 @@ impl Save<'_> {
     pub fn output(&mut self, nr: usize) -> Saved {
         let t = self.outputs[nr].detach_alias();
         self.keep(t, Origin::Output(nr))
+    }
+
+    /// Any tensor: an input, an output, or one from elsewhere, which keeps the history it has.
+    pub fn any(&mut self, t: &Tensor) -> Result<Saved> {
+        if let Some(nr) = self.outputs.iter().position(|o| o.is(t)) {
+            return Ok(self.output(nr));
+        }
+        if let Some(i) = self.inputs.iter().position(|x| x.is(t)) {
+            return Ok(self.input(i));
+        }
+        let data = t.with_edge(t.edge()?);
+        Ok(self.keep(data, Origin::Elsewhere))
     }
 
     /// A tensor without history: indices, masks, statistics.
@@ -385,6 +400,22 @@ fn record_slow(
     outs: Vec<Tensor>,
     rule: impl FnOnce(&mut Save) -> Rule,
 ) -> Result<Vec<Tensor>> {
+    let node = make_node(name.into(), inputs, &outs, rule)?;
+    for (nr, out) in outs.iter().enumerate() {
+        if out.dtype().is_float() {
+            out.set_edge(Edge { node: node.clone(), nr });
+        }
+    }
+    Ok(outs)
+}
+
+/// A node from its inputs to its outputs, which the caller ties to it; `Tensor::record` does it for ops.
+pub fn make_node(
+    name: std::borrow::Cow<'static, str>,
+    inputs: &[&Tensor],
+    outs: &[Tensor],
+    rule: impl FnOnce(&mut Save) -> Rule,
+) -> Result<Arc<Node>> {
     if inputs.iter().any(|t| t.is_inference()) {
         return Err(runtime!(
             "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `tensorrs.no_grad()` instead of `tensorrs.inference_mode()`."
@@ -395,16 +426,10 @@ fn record_slow(
         edges.push(t.edge()?);
     }
     let outputs = outs.iter().map(Tensor::output_meta).collect();
-    let mut save = Save { inputs, outputs: &outs, any: false };
+    let mut save = Save { inputs, outputs: outs, any: false };
     let rule = rule(&mut save);
     let any = save.any;
-    let node = Arc::new(Node::custom(name.into(), edges, outputs, any, rule));
-    for (nr, out) in outs.iter().enumerate() {
-        if out.dtype().is_float() {
-            out.set_edge(Edge { node: node.clone(), nr });
-        }
-    }
-    Ok(outs)
+    Ok(Arc::new(Node::custom(name, edges, outputs, any, rule)))
 }
 
 thread_local! {

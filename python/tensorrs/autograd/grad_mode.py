@@ -1,0 +1,154 @@
+"""Switches of the tape, as context managers and as decorators."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from inspect import isgeneratorfunction
+from typing import Any
+
+from tensorrs import _C
+from tensorrs._C import is_grad_enabled, is_inference_mode_enabled
+
+__all__ = [
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]
+
+
+class _Mode:
+    """A context manager that also decorates functions and generators."""
+
+    def __enter__(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:
+        raise NotImplementedError
+
+    def clone(self) -> _Mode:
+        return type(self)()
+
+    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        if isgeneratorfunction(func):
+            return self._wrap_generator(func)
+
+        @functools.wraps(func)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return func(*args, **kwargs)
+
+        return inside
+
+    def _wrap_generator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The mode holds while the generator runs, not while its caller does."""
+
+        @functools.wraps(func)
+        def inside(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            generator = func(*args, **kwargs)
+            step, value = generator.send, None
+            while True:
+                try:
+                    with self.clone():
+                        item = step(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    value = yield item
+                    step = generator.send
+                except GeneratorExit:
+                    with self.clone():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    value, step = error, generator.throw  # type: ignore[assignment]
+
+        return inside
+
+
+class _Fixed(_Mode):
+    """A mode with one setting; `@no_grad` without parentheses works too."""
+
+    _on = False
+
+    def __new__(cls, func: Callable[..., Any] | None = None) -> Any:
+        self = super().__new__(cls)
+        return self if func is None else self(func)
+
+    def __init__(self, func: Callable[..., Any] | None = None) -> None:
+        self._before = False
+
+    def __enter__(self) -> None:
+        self._before = is_grad_enabled()
+        _C._set_grad_enabled(self._on)
+
+    def __exit__(self, *exc: object) -> None:
+        _C._set_grad_enabled(self._before)
+
+
+class no_grad(_Fixed):
+    """Do not record: results have `requires_grad=False`, whatever their inputs."""
+
+    _on = False
+
+
+class enable_grad(_Fixed):
+    """Record again inside a `no_grad` block."""
+
+    _on = True
+
+
+class set_grad_enabled(_Mode):
+    """Record or not, from here on, or inside a `with` block."""
+
+    def __init__(self, mode: bool) -> None:
+        self._before = is_grad_enabled()
+        self.mode = mode
+        _C._set_grad_enabled(mode)
+
+    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        _C._set_grad_enabled(self._before)
+        return super().__call__(func)
+
+    def __enter__(self) -> None:
+        _C._set_grad_enabled(self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        _C._set_grad_enabled(self._before)
+
+    def clone(self) -> set_grad_enabled:
+        return set_grad_enabled(self.mode)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mode={self.mode})"
+
+
+class inference_mode(_Mode):
+    """As `no_grad`, and the results can never take part in recorded work."""
+
+    def __new__(cls, mode: bool | Callable[..., Any] = True) -> Any:
+        self = super().__new__(cls)
+        if isinstance(mode, bool):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = mode
+        self._before = (True, False)
+
+    def __enter__(self) -> None:
+        self._before = (is_grad_enabled(), is_inference_mode_enabled())
+        _C._set_grad_enabled(not self.mode)
+        _C._set_inference_mode(self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        grad, inference = self._before
+        _C._set_grad_enabled(grad)
+        _C._set_inference_mode(inference)
+
+    def clone(self) -> inference_mode:
+        return inference_mode(self.mode)
