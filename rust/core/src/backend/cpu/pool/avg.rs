@@ -1,0 +1,150 @@
+//! Average pooling. A window is summed row by row, then divided; the divisor counts padding unless told otherwise.
+
+use super::{Pool2d, with_stride};
+use crate::dtype::Real;
+use crate::parallel::rows;
+use crate::simd::vectorize;
+
+/// What the sum of a window is divided by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Divisor {
+    /// The size of the window, padding included, but not what hangs over the padding with `ceil_mode`.
+    WithPadding,
+    /// The numbers of the image in the window.
+    Inside,
+    /// This number (`divisor_override`).
+    Fixed(f64),
+}
+
+impl Divisor {
+    /// The divisors of one row of windows.
+    #[inline(always)]
+    fn row<T: Real>(self, d: &Pool2d, row: usize, out: &mut [T]) {
+        let count = |axis: usize, o: usize| {
+            let (begin, pad, size) = (o * d.stride[axis], d.pad[axis], d.size[axis]);
+            let end = (begin + d.kernel[axis]).min(size + 2 * pad);
+            match self {
+                Divisor::Inside => end.min(size + pad).saturating_sub(begin.max(pad)),
+                _ => end - begin,
+            }
+        };
+        let tall = count(0, row);
+        for (o, out) in out.iter_mut().enumerate() {
+            *out = match self {
+                Divisor::Fixed(n) => T::of(n),
+                _ => T::of((tall * count(1, o)) as f64),
+            };
+        }
+    }
+}
+
+/// The mean of every window. `d.dilation` is `[1, 1]`.
+pub fn avg_pool2d<T: Real>(d: Pool2d, divisor: Divisor, x: &[T], y: &mut [T]) {
+    let [oh, ow] = d.out;
+    rows(y, oh * ow, d.grain(), |first, block| {
+        vectorize(
+            #[inline(always)]
+            || {
+                let mut by = vec![T::ZERO; ow];
+                for (i, y) in block.chunks_exact_mut(oh * ow).enumerate() {
+                    let x = &x[(first + i) * d.plane()..][..d.plane()];
+                    for (row, y) in y.chunks_exact_mut(ow).enumerate() {
+                        divisor.row(&d, row, &mut by);
+                        if d.is_halving() {
+                            let at = 2 * row * d.size[1];
+                            let (top, bottom) = x[at..at + 2 * d.size[1]].split_at(d.size[1]);
+                            for (j, y) in y.iter_mut().enumerate() {
+                                let (a, b) = (&top[2 * j..2 * j + 2], &bottom[2 * j..2 * j + 2]);
+                                *y = a[0] + a[1] + b[0] + b[1];
+                            }
+                        } else {
+                            with_stride!(d.stride[1], windows::<T>(&d, x, row, y));
+                        }
+                        y.iter_mut().zip(&by).for_each(|(y, &by)| *y = by_or_zero(*y, by));
+                    }
+                }
+            },
+        )
+    });
+}
+
+/// A window without a number of the image is 0, not 0 / 0.
+#[inline(always)]
+fn by_or_zero<T: Real>(sum: T, by: T) -> T {
+    if by == T::ZERO { T::ZERO } else { sum / by }
+}
+
+/// The sums of one row of windows.
+#[inline(always)]
+fn windows<T: Real, const S: usize>(d: &Pool2d, x: &[T], row: usize, y: &mut [T]) {
+    let stride = if S == 0 { d.stride[1] } else { S };
+    y.fill(T::ZERO);
+    for i in (0..d.kernel[0]).filter_map(|k| d.place(0, row, k)) {
+        let x = &x[i * d.size[1]..][..d.size[1]];
+        for k in 0..d.kernel[1] {
+            let (range, first) = d.inside(k);
+            if range.is_empty() {
+                continue;
+            }
+            let y = &mut y[range];
+            let x = &x[first..][..(y.len() - 1) * stride + 1];
+            for (j, y) in y.iter_mut().enumerate() {
+                *y += x[j * stride];
+            }
+        }
+    }
+}
+
+/// Every number of a window gets `dy` over the divisor of the window, added up where windows overlap.
+pub fn avg_pool2d_backward<T: Real>(d: Pool2d, divisor: Divisor, dy: &[T], dx: &mut [T]) {
+    let [oh, ow] = d.out;
+    rows(dx, d.plane(), d.grain(), |first, block| {
+        vectorize(
+            #[inline(always)]
+            || {
+                let (mut by, mut g) = (vec![T::ZERO; ow], vec![T::ZERO; ow]);
+                for (i, dx) in block.chunks_exact_mut(d.plane()).enumerate() {
+                    dx.fill(T::ZERO);
+                    for row in 0..oh {
+                        divisor.row(&d, row, &mut by);
+                        let dy = &dy[((first + i) * oh + row) * ow..][..ow];
+                        for j in 0..ow {
+                            g[j] = by_or_zero(dy[j], by[j]);
+                        }
+                        if d.is_halving() {
+                            let at = 2 * row * d.size[1];
+                            let (top, bottom) = dx[at..at + 2 * d.size[1]].split_at_mut(d.size[1]);
+                            for half in [top, bottom] {
+                                for (dx, &g) in half.chunks_exact_mut(2).zip(&g) {
+                                    dx.fill(g);
+                                }
+                            }
+                        } else {
+                            with_stride!(d.stride[1], spread::<T>(&d, &g, row, dx));
+                        }
+                    }
+                }
+            },
+        )
+    });
+}
+
+/// Add `g` of one row of windows to every place of theirs.
+#[inline(always)]
+fn spread<T: Real, const S: usize>(d: &Pool2d, g: &[T], row: usize, dx: &mut [T]) {
+    let stride = if S == 0 { d.stride[1] } else { S };
+    for i in (0..d.kernel[0]).filter_map(|k| d.place(0, row, k)) {
+        let dx = &mut dx[i * d.size[1]..][..d.size[1]];
+        for k in 0..d.kernel[1] {
+            let (range, first) = d.inside(k);
+            if range.is_empty() {
+                continue;
+            }
+            let g = &g[range];
+            let dx = &mut dx[first..][..(g.len() - 1) * stride + 1];
+            for (j, &g) in g.iter().enumerate() {
+                dx[j * stride] += g;
+            }
+        }
+    }
+}
