@@ -39,7 +39,12 @@ fn check(table: Table, index: &[i64]) -> Result<(), OutOfRange> {
 }
 
 /// `out[i] = weight[index[i]]`
-pub fn embedding<T: Element>(table: Table, weight: &[T], index: &[i64], out: &mut [T]) -> Result<(), OutOfRange> {
+pub fn embedding<T: Element>(
+    table: Table,
+    weight: &[T],
+    index: &[i64],
+    out: &mut [T],
+) -> Result<(), OutOfRange> {
     check(table, index)?;
     let width = table.width;
     rows(out, width, GRAIN.div_ceil(width.max(1)), |first, block| {

@@ -107,7 +107,12 @@ pub fn nll<T: Real>(d: Classes<T>, x: &[T], y: &mut [T]) -> Result<T, OutOfBound
 }
 
 /// `dx = -weight[target] * dy` at the target of each sample and 0 elsewhere; over the total weight for a mean.
-pub fn nll_backward<T: Real>(d: Classes<T>, dy: &[T], total_weight: T, dx: &mut [T]) -> Result<(), OutOfBounds> {
+pub fn nll_backward<T: Real>(
+    d: Classes<T>,
+    dy: &[T],
+    total_weight: T,
+    dx: &mut [T],
+) -> Result<(), OutOfBounds> {
     d.check()?;
     dx.fill(T::ZERO);
     for sample in 0..d.samples() {
@@ -156,8 +161,9 @@ pub fn cross_entropy_backward<T: Real>(
                         }
                         continue;
                     }
-                    let scales: Vec<T> =
-                        (0..d.inner).map(|j| scale(n * d.inner + j).map_or(T::ZERO, |(_, scale)| scale)).collect();
+                    let scales: Vec<T> = (0..d.inner)
+                        .map(|j| scale(n * d.inner + j).map_or(T::ZERO, |(_, scale)| scale))
+                        .collect();
                     let lse = &lse[n * d.inner..][..d.inner];
                     for (dx, x) in dx.chunks_exact_mut(d.inner).zip(x.chunks_exact(d.inner)) {
                         for j in 0..d.inner {

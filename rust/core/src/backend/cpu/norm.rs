@@ -159,7 +159,8 @@ fn column_stats<T: Real>(d: Channels, x: &[T], mean: &mut [f64], var: &mut [f64]
                     let means = down([0.0; LANES], false);
                     let vars = down(means, true);
                     // SAFETY: blocks of channels are disjoint, and each is worked on by one thread.
-                    let (mean, var) = unsafe { (mean.range(first..first + width), var.range(first..first + width)) };
+                    let (mean, var) =
+                        unsafe { (mean.range(first..first + width), var.range(first..first + width)) };
                     mean.copy_from_slice(&means[..width]);
                     var.copy_from_slice(&vars[..width]);
                 }
@@ -170,7 +171,14 @@ fn column_stats<T: Real>(d: Channels, x: &[T], mean: &mut [f64], var: &mut [f64]
 
 /// `y = (x - mean) * invstd * weight + bias` per channel. Training passes the statistics of the batch, evaluation the
 /// running ones; `invstd` is `1 / sqrt(var + eps)`.
-pub fn batch_norm<T: Real>(d: Channels, x: &[T], mean: &[f64], invstd: &[f64], affine: Affine<T>, y: &mut [T]) {
+pub fn batch_norm<T: Real>(
+    d: Channels,
+    x: &[T],
+    mean: &[f64],
+    invstd: &[f64],
+    affine: Affine<T>,
+    y: &mut [T],
+) {
     let (scale, shift): (Vec<T>, Vec<T>) = (0..d.c)
         .map(|c| {
             let scale = invstd[c] * affine.weight.map_or(1.0, |w| w[c].to_f64());
@@ -210,7 +218,13 @@ fn per_channel<T: Real>(d: Channels, out: &mut [T], f: impl Fn(usize, usize, &mu
 /// The gradients of `batch_norm`. With `train` the statistics came from `x` itself and pass gradients on to it:
 /// `dx = weight * invstd * (dy - mean(dy) - xhat * mean(dy * xhat))`; otherwise `dx = weight * invstd * dy`.
 /// `dweight = sum(dy * xhat)`, `dbias = sum(dy)`, with `xhat = (x - mean) * invstd`.
-pub fn batch_norm_backward<T: Real>(d: Channels, saved: Saved<T, f64>, dy: &[T], train: bool, grads: Grads<T>) {
+pub fn batch_norm_backward<T: Real>(
+    d: Channels,
+    saved: Saved<T, f64>,
+    dy: &[T],
+    train: bool,
+    grads: Grads<T>,
+) {
     let Saved { x, mean, invstd, weight } = saved;
     let needs_sums = (train && grads.dx.is_some()) || grads.dweight.is_some() || grads.dbias.is_some();
     let sums = if needs_sums { batch_norm_sums(d, x, dy, mean) } else { vec![[0.0; 2]; d.c] };
@@ -246,7 +260,9 @@ pub fn batch_norm_backward<T: Real>(d: Channels, saved: Saved<T, f64>, dy: &[T],
 fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec<[f64; 2]> {
     let mean: Vec<T> = mean.iter().map(|&m| T::of(m)).collect();
     if d.inner == 1 {
-        return column_sums(d.n, d.c, |at, first, j| (dy[at + j], dy[at + j] * (x[at + j] - mean[first + j])));
+        return column_sums(d.n, d.c, |at, first, j| {
+            (dy[at + j], dy[at + j] * (x[at + j] - mean[first + j]))
+        });
     }
     let mut planes = vec![[0.0; 2]; d.n * d.c];
     if d.inner > 0 {
@@ -277,7 +293,11 @@ fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec
 /// Two sums down every column of `n` rows of `width` numbers: `f(offset of row + first, first, j)` gives the terms of
 /// column `first + j`. Blocks of rows are summed apart and joined in order.
 #[inline(always)]
-fn column_sums<T: Real>(n: usize, width: usize, f: impl Fn(usize, usize, usize) -> (T, T) + Sync) -> Vec<[f64; 2]> {
+fn column_sums<T: Real>(
+    n: usize,
+    width: usize,
+    f: impl Fn(usize, usize, usize) -> (T, T) + Sync,
+) -> Vec<[f64; 2]> {
     const BLOCK: usize = 64;
     let mut sums = vec![[0.0; 2]; width];
     let across = width.div_ceil(LANES);
@@ -297,10 +317,11 @@ fn column_sums<T: Real>(n: usize, width: usize, f: impl Fn(usize, usize, usize) 
                     while row < end {
                         let mut part = [[T::ZERO; LANES]; 2];
                         for row in row..(row + BLOCK).min(end) {
-                            for j in 0..len {
+                            let [sums, products] = &mut part;
+                            for (j, (sum, product)) in sums.iter_mut().zip(products).enumerate().take(len) {
                                 let (a, b) = f(row * width + first, first, j);
-                                part[0][j] += a;
-                                part[1][j] += b;
+                                *sum += a;
+                                *product += b;
                             }
                         }
                         for (all, part) in all.iter_mut().zip(&part) {
@@ -326,7 +347,15 @@ fn column_sums<T: Real>(n: usize, width: usize, f: impl Fn(usize, usize, usize) 
 
 /// `y = (x - mean) * rstd * weight + bias` per row, with the mean and `rstd = 1 / sqrt(var + eps)` of that row, which
 /// are returned for the backward pass.
-pub fn layer_norm<T: Real>(d: Rows, x: &[T], affine: Affine<T>, eps: f64, y: &mut [T], mean: &mut [T], rstd: &mut [T]) {
+pub fn layer_norm<T: Real>(
+    d: Rows,
+    x: &[T],
+    affine: Affine<T>,
+    eps: f64,
+    y: &mut [T],
+    mean: &mut [T],
+    rstd: &mut [T],
+) {
     let (mean, rstd) = (Out::new(mean), Out::new(rstd));
     per_row(d, y, |row, y| {
         let x = &x[row * d.width..][..d.width];
@@ -381,7 +410,7 @@ pub fn layer_norm_backward<T: Real>(d: Rows, saved: Saved<T, T>, dy: &[T], grads
 #[inline(always)]
 fn row_backward<T: Real>(x: &[T], m: T, r: T, dx: &mut [T], g: impl Fn(usize) -> T) {
     let n = dx.len();
-    let along = T::of(sum(n, |i| g(i)) / n as f64);
+    let along = T::of(sum(n, &g) / n as f64);
     let across = T::of(sum(n, |i| g(i) * ((x[i] - m) * r)) / n as f64);
     for (i, dx) in dx.iter_mut().enumerate() {
         *dx = r * (g(i) - along - (x[i] - m) * r * across);

@@ -223,7 +223,7 @@ pub(super) fn total<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
     (whole..n).for_each(|i| lanes[i - whole] += f(i));
     let mut width = LANES / 2;
     while width > 0 {
-        (0..width).for_each(|j| lanes[j] = lanes[j] + lanes[j + width]);
+        (0..width).for_each(|j| lanes[j] += lanes[j + width]);
         width /= 2;
     }
     lanes[0]
@@ -300,11 +300,7 @@ mod tests {
     fn large_infinite_and_missing_numbers() {
         for inner in [1, 2] {
             let run = |x: [f32; 3]| {
-                let axis = Axis {
-                    outer: 1,
-                    dim: 3,
-                    inner,
-                };
+                let axis = Axis { outer: 1, dim: 3, inner };
                 let x: Vec<f32> = x.iter().flat_map(|&x| vec![x; inner]).collect();
                 let mut y = vec![0.0; x.len()];
                 softmax(axis, &x, &mut y);

@@ -51,9 +51,8 @@ fn compare<T: Real>(tolerance: f64) {
         let samples = n * inner;
         let (x, dy) = (numbers::<T>(samples * classes, 1), numbers::<T>(samples + 1, 2));
         let class_weight: Vec<T> = numbers::<T>(classes, 3).iter().map(|&w| w.abs()).collect();
-        let target: Vec<i64> = (0..samples as i64)
-            .map(|s| if s % 4 == 3 { -100 } else { s * 7 % classes as i64 })
-            .collect();
+        let target: Vec<i64> =
+            (0..samples as i64).map(|s| if s % 4 == 3 { -100 } else { s * 7 % classes as i64 }).collect();
         for reduction in [Reduction::None, Reduction::Mean, Reduction::Sum] {
             for weight in [None, Some(&class_weight[..])] {
                 let d = Classes { n, classes, inner, target: &target, weight, ignore_index: -100, reduction };

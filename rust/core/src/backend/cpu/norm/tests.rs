@@ -71,10 +71,10 @@ fn batch_norms<T: Real>(tolerance: f64) {
         let (x, dy) = (numbers::<T>(size, 1), numbers::<T>(size, 2));
         let x: Vec<T> = x.iter().map(|&x| x + T::of(3.0)).collect();
         let (w, b) = (numbers::<T>(c, 3), numbers::<T>(c, 4));
-        let groups: Vec<Vec<usize>> = (0..c)
-            .map(|c| (0..size).filter(|i| i / inner % d.c == c).collect())
-            .collect();
-        let running: (Vec<f64>, Vec<f64>) = (numbers(c, 5), numbers::<f64>(c, 6).iter().map(|v| v.abs()).collect());
+        let groups: Vec<Vec<usize>> =
+            (0..c).map(|c| (0..size).filter(|i| i / inner % d.c == c).collect()).collect();
+        let running: (Vec<f64>, Vec<f64>) =
+            (numbers(c, 5), numbers::<f64>(c, 6).iter().map(|v| v.abs()).collect());
         for train in [true, false] {
             let got = same_for_any_thread_count(|| {
                 let (mut mean, mut var) = running.clone();
