@@ -102,7 +102,9 @@ pub fn raise(error: Error) -> PyErr {
         Error::Dim { .. } | Error::Index(_) => PyIndexError::new_err(text),
         Error::Value(_) => PyValueError::new_err(text),
         Error::Type(_) => PyTypeError::new_err(text),
-        Error::NotImplemented { .. } | Error::Unsupported { .. } => PyNotImplementedError::new_err(text),
+        Error::NotImplemented { .. } | Error::Unsupported { .. } | Error::Missing(_) => {
+            PyNotImplementedError::new_err(text)
+        }
         Error::Memory { .. } if text.is_empty() => PyMemoryError::new_err(text),
         Error::Callback(_) => take_callback_error().unwrap_or_else(|| PyRuntimeError::new_err(text)),
         _ => PyRuntimeError::new_err(text),

@@ -429,7 +429,7 @@ macro_rules! per_dtype {
     };
 }
 
-/// As `per_dtype!` for the four float types; anything else is the error `$op: not implemented for 'Long'`.
+/// As `per_dtype!` for the four float types; anything else is the error `"$op" not implemented for 'Long'`.
 #[macro_export]
 macro_rules! per_float {
     ($op:expr, $dtype:expr, $T:ident => $body:expr) => {

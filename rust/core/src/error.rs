@@ -1,4 +1,4 @@
-//! The one error type. A variant that carries fields is one that several ops raise; the four plain variants carry a
+//! The one error type. A variant that carries fields is one that several ops raise; the five plain variants carry a
 //! finished text and are named after the Python exception they become.
 
 use crate::dtype::DType;
@@ -14,7 +14,7 @@ pub enum Error {
     Broadcast { lhs: usize, rhs: usize, dim: usize },
     #[error("Dimension out of range (expected to be in range of [{}, {}], but got {dim})", -(*.rank as isize).max(1), (*.rank as isize).max(1) - 1)]
     Dim { dim: isize, rank: usize },
-    #[error("{op}: not implemented for '{}'", .dtype.scalar_type())]
+    #[error("\"{op}\" not implemented for '{}'", .dtype.scalar_type())]
     NotImplemented { op: std::borrow::Cow<'static, str>, dtype: DType },
     #[error("{op}: not available on {device}")]
     Unsupported { op: &'static str, device: &'static str },
@@ -34,12 +34,16 @@ pub enum Error {
     /// TypeError
     #[error("{0}")]
     Type(String),
+    /// NotImplementedError
+    #[error("{0}")]
+    Missing(String),
     /// An exception a Python callback raised (a hook, a custom Function); the bindings keep the exception itself.
     #[error("{0}")]
     Callback(String),
 }
 
-/// `runtime!("text {}", x)`: an `Error::Runtime` with a formatted text; likewise `value!`, `index!`, `type_error!`.
+/// `runtime!("text {}", x)`: an `Error::Runtime` with a formatted text; likewise `value!`, `index!`, `type_error!`,
+/// `missing!`.
 #[macro_export]
 macro_rules! runtime {
     ($($arg:tt)*) => { $crate::error::Error::Runtime(format!($($arg)*)) };
@@ -56,6 +60,10 @@ macro_rules! index {
 macro_rules! type_error {
     ($($arg:tt)*) => { $crate::error::Error::Type(format!($($arg)*)) };
 }
+#[macro_export]
+macro_rules! missing {
+    ($($arg:tt)*) => { $crate::error::Error::Missing(format!($($arg)*)) };
+}
 
 #[cfg(test)]
 mod tests {
@@ -69,5 +77,7 @@ mod tests {
         assert_eq!(e.to_string(), "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
         let e = Error::Cast { from: DType::F32, to: DType::I64 };
         assert_eq!(e.to_string(), "result type Float can't be cast to the desired output type Long");
+        let e = Error::NotImplemented { op: "exp_cpu".into(), dtype: DType::Bool };
+        assert_eq!(e.to_string(), "\"exp_cpu\" not implemented for 'Bool'");
     }
 }

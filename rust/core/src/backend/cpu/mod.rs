@@ -13,7 +13,7 @@ use crate::per_dtype;
 pub struct Cpu;
 
 fn lacks(name: &'static str, dtype: DType) -> Error {
-    Error::NotImplemented { op: format!("\"{name}_cpu\"").into(), dtype }
+    Error::NotImplemented { op: format!("{name}_cpu").into(), dtype }
 }
 
 /// Run a loop table by dtype: `$native` on the machine types, `$half` on the two half-precision ones.
