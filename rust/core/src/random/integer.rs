@@ -98,7 +98,7 @@ impl IntRange {
                     g.engine.fill_u64(out, |w| T::from_i64(w as i64));
                 }
                 dtype @ (DType::F16 | DType::Bool) => {
-                    let op = "\"random_full_64_bits_range_kernel_cpu\"".into();
+                    let op = "random_full_64_bits_range_kernel_cpu".into();
                     return Err(Error::NotImplemented { op, dtype });
                 }
                 _ => {

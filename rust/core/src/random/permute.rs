@@ -38,7 +38,7 @@ pub fn check_randperm(n: i64, dtype: DType) -> Result<()> {
         _ if n < 0 => {
             Err(Error::Runtime(format!("Trying to create tensor with negative dimension {n}: [{n}]")))
         }
-        DType::Bool => Err(Error::NotImplemented { op: "\"randperm\"".into(), dtype }),
+        DType::Bool => Err(Error::NotImplemented { op: "randperm".into(), dtype }),
         DType::F16 if n > (1 << 11) + 1 => too_long("2049"),
         DType::F32 if n > (1 << 24) + 1 => too_long("2^24+1"),
         DType::F64 if n > (1 << 53) + 1 => too_long("2^53+1"),

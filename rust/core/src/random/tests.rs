@@ -250,6 +250,16 @@ fn messages_read_as_pytorchs() {
     for (got, want) in texts {
         assert_eq!(got.unwrap_err(), Error::Runtime(want.into()));
     }
+    let missing = [
+        (check_randperm(1, DType::Bool), "\"randperm\" not implemented for 'Bool'"),
+        (
+            random_from_to_(g, h, i64::MIN, None),
+            "\"random_full_64_bits_range_kernel_cpu\" not implemented for 'Half'",
+        ),
+    ];
+    for (got, want) in missing {
+        assert_eq!(got.unwrap_err().to_string(), want);
+    }
     let warning = &IntRange::new::<half::bf16>(0, Some(300)).unwrap().warnings[0];
     assert!(warning.starts_with("to - 1 is out of bounds [-(2^8), 2^8]. Due to precision"), "{warning}");
 }
