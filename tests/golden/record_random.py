@@ -17,13 +17,15 @@ from pathlib import Path
 
 import torch
 
+Step = tuple[str, str, int, list[object]]
+
 SIZES = [0, 1, 2, 3, 15, 16, 17, 31, 100, 1000, 1001]
 FLOATS = ["float32", "float64", "float16", "bfloat16"]
 INTS = ["uint8", "int8", "int16", "int32", "int64"]
 SEEDS = [0, 1, 42, 2**32 - 1, 67280421310721, 2**64 - 1, 123456789012345678]
 INF = float("inf")
 # One more draw of each kind after the steps of a case: what the steps consumed must be right too.
-TAIL = [("uniform", "float32", 1, [0, 1]), ("normal", "float64", 1, [0, 1])]
+TAIL: list[Step] = [("uniform", "float32", 1, [0, 1]), ("normal", "float64", 1, [0, 1])]
 
 
 def dtype(name: str) -> torch.dtype:
@@ -80,14 +82,14 @@ def digest(raw: bytes) -> str:
     return f"#{h:016x}"
 
 
-def run(seed: int, steps: list[tuple[str, str, int, list[object]]]) -> dict[str, object]:
+def run(seed: int, steps: list[Step]) -> dict[str, object]:
     torch.manual_seed(seed)
     done = [[op, t, n, args, text(OPS[op](n, t, *args))] for op, t, n, args in [*steps, *TAIL]]
     return {"seed": seed, "steps": done}
 
 
-def scripts() -> list[list[tuple[str, str, int, list[object]]]]:
-    out: list[list[tuple[str, str, int, list[object]]]] = []
+def scripts() -> list[list[Step]]:
+    out: list[list[Step]] = []
 
     def each(op: str, dtypes: list[str], sizes: list[int], *variants: list[object]) -> None:
         # Sizes of one variant share a case: odd draw counts shift what comes after them.
