@@ -3,7 +3,10 @@
 
 mod args;
 mod border;
+mod function;
+mod interop;
 mod node;
+mod settings;
 mod tensor;
 mod types;
 
@@ -15,12 +18,30 @@ mod module {
     #[pymodule_export]
     use crate::border::PyTensor;
     #[pymodule_export]
+    use crate::function::Function;
+    #[pymodule_export]
+    use crate::interop::from_numpy;
+    #[pymodule_export]
     use crate::node::{
         _set_anomaly, _set_grad_enabled, _set_inference_mode, PyNode, is_anomaly_enabled, is_grad_enabled,
         is_inference_mode_enabled, record_function, same_tensor,
     };
     #[pymodule_export]
+    use crate::settings::{
+        can_cast, get_default_dtype, get_num_threads, print_options, promote_types, set_default_dtype,
+        set_num_threads, set_print_options,
+    };
+    #[pymodule_export]
     use crate::tensor::autograd::{run_backward, run_grad};
+    #[pymodule_export]
+    use crate::tensor::convert::{tensor_from_bytes, tensor_to_bytes};
+    #[pymodule_export]
+    use crate::tensor::create::{
+        arange, empty, empty_like, empty_strided, eye, full, full_like, linspace, ones, ones_like, range,
+        zeros, zeros_like,
+    };
+    #[pymodule_export]
+    use crate::tensor::literal::tensor;
     #[pymodule_export]
     use crate::types::{PyDType, PyDevice};
 

@@ -46,7 +46,8 @@ impl Drop for PyNode {
 }
 
 fn grads_to_list<'py>(py: Python<'py>, grads: &[Option<Tensor>]) -> PyResult<Bound<'py, PyTuple>> {
-    let objects: Vec<_> = grads.iter().map(|g| g.clone().map(|g| wrap(py, g)).transpose()).collect::<PyResult<_>>()?;
+    let objects: Vec<_> =
+        grads.iter().map(|g| g.clone().map(|g| wrap(py, g)).transpose()).collect::<PyResult<_>>()?;
     PyTuple::new(py, objects)
 }
 
@@ -172,7 +173,12 @@ pub fn record_function(
     node_object(py, &node)
 }
 
-fn call_rule(rule: &Py<PyAny>, saved: &[Option<Saved>], ctx: &Ctx, grads: &[Option<Tensor>]) -> Result<Grads> {
+fn call_rule(
+    rule: &Py<PyAny>,
+    saved: &[Option<Saved>],
+    ctx: &Ctx,
+    grads: &[Option<Tensor>],
+) -> Result<Grads> {
     let mut tensors = Vec::with_capacity(saved.len());
     for s in saved {
         tensors.push(s.as_ref().map(|s| s.get(ctx)).transpose()?);
@@ -214,7 +220,8 @@ pub fn is_anomaly_enabled() -> bool {
 #[pyfunction]
 pub fn _set_anomaly(on: bool) {
     tape::TRACER.get_or_init(|| || Python::attach(|py| stack_text(py).unwrap_or_default()));
-    tensorrs_core::autograd::REPORTER.get_or_init(|| |name, trace| Python::attach(|py| report(py, name, trace)));
+    tensorrs_core::autograd::REPORTER
+        .get_or_init(|| |name, trace| Python::attach(|py| report(py, name, trace)));
     tape::set_anomaly(on);
 }
 

@@ -179,3 +179,20 @@ pub fn size<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, PyAny>
     let class = SIZE.import(py, "tensorrs._size", "Size")?;
     class.call1((PyTuple::new(py, shape)?,))
 }
+
+/// Whether something is a `Size`, which stands for a shape where a list stands for data.
+pub fn is_size(ob: &Bound<'_, PyAny>) -> PyResult<bool> {
+    ob.is_instance(SIZE.import(ob.py(), "tensorrs._size", "Size")?)
+}
+
+/// A named tuple: `tensorrs.return_types.max(values=…, indices=…)`.
+pub fn named<'py>(
+    py: Python<'py>,
+    name: &str,
+    parts: Vec<Py<crate::border::PyTensor>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static TYPES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let types =
+        TYPES.get_or_try_init(py, || py.import("tensorrs.return_types").map(|m| m.into_any().unbind()))?;
+    types.bind(py).getattr(name)?.call1((PyTuple::new(py, parts)?,))
+}

@@ -120,7 +120,9 @@ impl PyTensor {
     fn set_data(slf: &Bound<'_, Self>, data: Arg) -> PyResult<()> {
         let old = slf.get().tensor(slf.py());
         if old.requires_grad() && !data.0.dtype().is_float() {
-            return Err(raise(tensorrs_core::runtime!("data set to a tensor that requires gradients must be floating point or complex dtype")));
+            return Err(raise(tensorrs_core::runtime!(
+                "data set to a tensor that requires gradients must be floating point or complex dtype"
+            )));
         }
         PyTensor::set(slf, old.with_data(&data.0));
         Ok(())
@@ -130,7 +132,9 @@ impl PyTensor {
     fn retain_grad(&self, py: Python<'_>) -> PyResult<()> {
         let t = self.tensor(py);
         if !t.requires_grad() {
-            return Err(raise(tensorrs_core::runtime!("can't retain_grad on Tensor that has requires_grad=False")));
+            return Err(raise(tensorrs_core::runtime!(
+                "can't retain_grad on Tensor that has requires_grad=False"
+            )));
         }
         if let Some(edge) = t.grad_edge().map_err(raise)? {
             let mut state = t.meta().state();
@@ -150,7 +154,9 @@ impl PyTensor {
     fn _register_hook(&self, py: Python<'_>, hook: Py<PyAny>) -> PyResult<u64> {
         let t = self.tensor(py);
         if !t.requires_grad() {
-            return Err(raise(tensorrs_core::runtime!("cannot register a hook on a tensor that doesn't require gradient")));
+            return Err(raise(tensorrs_core::runtime!(
+                "cannot register a hook on a tensor that doesn't require gradient"
+            )));
         }
         if let Some(edge) = t.grad_edge().map_err(raise)? {
             let mut hooks = edge.node.hooks_mut();
@@ -169,10 +175,14 @@ impl PyTensor {
     fn _register_post_accumulate_grad_hook(slf: &Bound<'_, Self>, hook: Py<PyAny>) -> PyResult<u64> {
         let t = slf.get().tensor(slf.py());
         if !t.requires_grad() {
-            return Err(raise(tensorrs_core::runtime!("cannot register a hook on a tensor that doesn't require gradient")));
+            return Err(raise(tensorrs_core::runtime!(
+                "cannot register a hook on a tensor that doesn't require gradient"
+            )));
         }
         if !t.is_leaf() {
-            return Err(raise(tensorrs_core::runtime!("post accumulate grad hooks cannot be registered on non-leaf tensors")));
+            return Err(raise(tensorrs_core::runtime!(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )));
         }
         let weak = pyo3::types::PyWeakrefReference::new(slf.as_any())?.unbind();
         let mut state = t.meta().state();

@@ -1,1 +1,161 @@
-//! Out of Rust: item, tolist, bytes, numbers, text.
+//! Out of Rust: `item`, `tolist`, numbers, bytes, text.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use tensorrs_core::ops::promote::default_dtype;
+use tensorrs_core::tensor::display;
+use tensorrs_core::{DType, Device, Scalar, Tensor};
+
+use crate::args::shape;
+use crate::border::{PyTensor, call, raise, wrap};
+use crate::types::DTypeArg;
+
+pub fn number<'py>(py: Python<'py>, n: Scalar) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match n {
+        Scalar::Bool(b) => pyo3::types::PyBool::new(py, b).to_owned().into_any(),
+        Scalar::Int(i) => i.into_pyobject(py)?.into_any(),
+        Scalar::Float(x) => x.into_pyobject(py)?.into_any(),
+    })
+}
+
+fn nested<'py>(py: Python<'py>, t: &Tensor, index: &mut Vec<usize>) -> PyResult<Bound<'py, PyAny>> {
+    if index.len() == t.rank() {
+        return number(py, t.element(index));
+    }
+    let list = PyList::empty(py);
+    for i in 0..t.shape()[index.len()] {
+        index.push(i);
+        list.append(nested(py, t, index)?)?;
+        index.pop();
+    }
+    Ok(list.into_any())
+}
+
+/// The tensor as text, `tensor([1., 2.])`, as PyTorch prints it.
+pub fn text(t: &Tensor) -> PyResult<String> {
+    let grad_fn = match t.grad_edge().map_err(raise)? {
+        Some(edge) => Some(edge.node.name.to_string()),
+        None => None,
+    };
+    let device = (t.device() != Device::Cpu).then(|| t.device().to_string());
+    let shown = display::Described {
+        default_dtype: default_dtype(),
+        device: device.as_deref(),
+        grad_fn: grad_fn.as_deref(),
+        requires_grad: t.requires_grad(),
+        ..display::Described::new(t.shape(), t.dtype())
+    };
+    Ok(display::tensor_text(&shown, &display::print_options(), |index| t.element(index)))
+}
+
+#[pymethods]
+impl PyTensor {
+    /// The only element, as a Python number.
+    fn item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        number(py, self.tensor(py).item().map_err(raise)?)
+    }
+
+    /// Nested lists of Python numbers.
+    fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        nested(py, &self.tensor(py), &mut Vec::new())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        text(&self.tensor(py))
+    }
+
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        let t = self.tensor(py);
+        match t.numel() {
+            0 => Err(raise(tensorrs_core::runtime!("Boolean value of Tensor with no values is ambiguous"))),
+            1 => Ok(t.item().map_err(raise)?.to::<f64>() != 0.0),
+            _ => Err(raise(tensorrs_core::runtime!(
+                "Boolean value of Tensor with more than one value is ambiguous"
+            ))),
+        }
+    }
+
+    fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(self.tensor(py).item().map_err(raise)?.to_f64())
+    }
+
+    fn __int__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.tensor(py).item().map_err(raise)? {
+            // Python's own rounding and errors: int(nan) is a ValueError, int(inf) an OverflowError.
+            Scalar::Float(x) => number(py, Scalar::Float(x))?.call_method0("__int__"),
+            n => number(py, Scalar::Int(n.to())),
+        }
+    }
+
+    fn __index__(&self, py: Python<'_>) -> PyResult<i64> {
+        let t = self.tensor(py);
+        if t.dtype().is_float() || t.numel() != 1 {
+            return Err(PyTypeError::new_err(
+                "only integer tensors of a single element can be converted to an index",
+            ));
+        }
+        Ok(t.item().map_err(raise)?.to())
+    }
+
+    fn __complex__(&self, py: Python<'_>) -> PyResult<pyo3::Py<PyAny>> {
+        let x = self.__float__(py)?;
+        Ok(py.import("builtins")?.call_method1("complex", (x,))?.unbind())
+    }
+
+    fn __format__(slf: &Bound<'_, Self>, spec: &str) -> PyResult<String> {
+        let (py, t) = (slf.py(), slf.get().tensor(slf.py()));
+        if t.rank() == 0 && t.device() == Device::Cpu {
+            return number(py, t.item().map_err(raise)?)?.call_method1("__format__", (spec,))?.extract();
+        }
+        if spec.is_empty() {
+            return slf.str()?.extract();
+        }
+        Err(PyTypeError::new_err("unsupported format string passed to Tensor.__format__"))
+    }
+}
+
+/// The elements of a tensor in row-major order, little-endian.
+#[pyfunction]
+pub fn tensor_to_bytes<'py>(py: Python<'py>, t: crate::args::Arg) -> PyResult<Bound<'py, PyBytes>> {
+    let t = call(py, t.0.numel(), || t.0.detach().contiguous())?;
+    let bytes = t.numel() * t.dtype().size();
+    // SAFETY: a contiguous tensor's elements are this many initialised bytes behind its first element.
+    let data = unsafe {
+        std::slice::from_raw_parts(t.storage().ptr().add(t.layout().offset * t.dtype().size()), bytes)
+    };
+    Ok(PyBytes::new(py, data))
+}
+
+/// A tensor with a copy of little-endian bytes.
+#[pyfunction]
+pub fn tensor_from_bytes(
+    py: Python<'_>,
+    buffer: &Bound<'_, PyAny>,
+    dtype: DTypeArg,
+    size: Vec<isize>,
+) -> PyResult<Py<PyTensor>> {
+    let (size, dtype) = (shape(&size)?, dtype.0);
+    let held;
+    let data: &[u8] = match buffer.cast::<PyBytes>() {
+        Ok(bytes) => bytes.as_bytes(),
+        Err(_) => {
+            held = py.get_type::<PyBytes>().call1((buffer,))?.cast_into::<PyBytes>()?;
+            held.as_bytes()
+        }
+    };
+    let t = Tensor::empty(&size, dtype).map_err(raise)?;
+    if data.len() != t.numel() * dtype.size() {
+        return Err(PyValueError::new_err(format!(
+            "tensor_from_bytes: {} bytes do not fill shape {} of {dtype}",
+            data.len(),
+            tensorrs_core::shape::show(&size)
+        )));
+    }
+    if dtype == DType::Bool && data.iter().any(|&b| b > 1) {
+        return Err(PyValueError::new_err("tensor_from_bytes: a bool is neither 0 nor 1"));
+    }
+    // SAFETY: `t` was just made here with exactly this many bytes.
+    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), t.storage().ptr(), data.len()) };
+    wrap(py, t)
+}

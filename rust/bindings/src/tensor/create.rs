@@ -1,1 +1,324 @@
-//! Constructors: tensor, zeros, arange, and their kin.
+//! Constructors that need no data: `zeros`, `full`, `arange` and their kin, and the `new_*` and `*_like` forms.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use tensorrs_core::layout::Layout;
+use tensorrs_core::ops::promote::default_dtype;
+use tensorrs_core::{DType, Device, Scalar, Tensor};
+
+use crate::args::{Arg, Number, shape, varargs};
+use crate::border::{PyTensor, call, raise, wrap};
+use crate::types::{DTypeArg, DeviceArg};
+
+/// The keywords that all constructors share.
+pub struct Options<'py> {
+    pub dtype: Option<DType>,
+    pub device: Option<Device>,
+    pub requires_grad: bool,
+    out: Option<Bound<'py, PyTensor>>,
+}
+
+impl<'py> Options<'py> {
+    /// Take the shared keywords out of `kwargs`; what is left over is an error naming `op`.
+    pub fn parse(op: &str, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Options<'py>> {
+        let mut options = Options { dtype: None, device: None, requires_grad: false, out: None };
+        let Some(kwargs) = kwargs else { return Ok(options) };
+        for (key, value) in kwargs.iter() {
+            let key: String = key.extract()?;
+            match key.as_str() {
+                "dtype" => options.dtype = value.extract::<Option<DTypeArg>>()?.map(|d| d.0),
+                "device" => options.device = value.extract::<Option<DeviceArg>>()?.map(|d| d.0.device),
+                "requires_grad" => options.requires_grad = value.extract()?,
+                "out" => options.out = value.extract()?,
+                "layout" | "pin_memory" | "memory_format" | "names" => {}
+                _ => {
+                    return Err(PyTypeError::new_err(format!(
+                        "{op}() got an unexpected keyword argument '{key}'"
+                    )));
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.dtype.unwrap_or_else(default_dtype)
+    }
+
+    /// Give the result its device, `out=` and `requires_grad`.
+    pub fn finish(&self, py: Python<'py>, t: Tensor) -> PyResult<Py<PyTensor>> {
+        if let Some(out) = &self.out {
+            crate::function::store(out, &t)?;
+            return Ok(out.clone().unbind());
+        }
+        let t = match self.device {
+            Some(device) if device != t.device() => {
+                Tensor::empty_on(t.layout().clone(), t.dtype(), device).map_err(raise)?
+            }
+            _ => t,
+        };
+        if self.requires_grad {
+            t.set_requires_grad(true).map_err(raise)?;
+        }
+        wrap(py, t)
+    }
+}
+
+/// The shape in `*size` or `size=`.
+fn sizes<'py>(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Vec<usize>> {
+    if let Some(kwargs) = kwargs
+        && let Some(size) = kwargs.get_item("size")?
+    {
+        kwargs.del_item("size")?;
+        return shape(&varargs(&PyTuple::new(args.py(), [size])?)?);
+    }
+    shape(&varargs(args)?)
+}
+
+macro_rules! filled {
+    ($($(#[$doc:meta])* $name:ident, $make:expr;)*) => {$(
+        $(#[$doc])*
+        #[pyfunction]
+        #[pyo3(signature = (*size, **kwargs))]
+        pub fn $name<'py>(
+            py: Python<'py>,
+            size: &Bound<'py, PyTuple>,
+            kwargs: Option<&Bound<'py, PyDict>>,
+        ) -> PyResult<Py<PyTensor>> {
+            let shape = sizes(size, kwargs)?;
+            let options = Options::parse(stringify!($name), kwargs)?;
+            let make: fn(Layout, DType, Device) -> tensorrs_core::Result<Tensor> = $make;
+            let (dtype, device) = (options.dtype(), options.device.unwrap_or(Device::Cpu));
+            let t = call(py, shape.iter().product(), || make(Layout::contiguous(&shape), dtype, device))?;
+            options.finish(py, t)
+        }
+    )*};
+}
+
+filled! {
+    /// A tensor of zeros.
+    zeros, Tensor::zeros_on;
+    /// A tensor of ones.
+    ones, |layout, dtype, device| Tensor::full_on(layout, Scalar::Int(1), dtype, device);
+    /// A tensor whose elements are whatever was in memory.
+    empty, Tensor::empty_on;
+}
+
+/// A tensor filled with one number.
+#[pyfunction]
+#[pyo3(signature = (size, fill_value, **kwargs))]
+pub fn full<'py>(
+    py: Python<'py>,
+    size: &Bound<'py, PyAny>,
+    fill_value: Number,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Py<PyTensor>> {
+    let shape = shape(&varargs(&PyTuple::new(py, [size])?)?)?;
+    let options = Options::parse("full", kwargs)?;
+    let dtype = options.dtype.unwrap_or(match fill_value.0 {
+        Scalar::Float(_) => default_dtype(),
+        n => n.dtype(),
+    });
+    let t = call(py, shape.iter().product(), || Tensor::full(&shape, fill_value.0, dtype))?;
+    options.finish(py, t)
+}
+
+/// Uninitialised, with given strides.
+#[pyfunction]
+#[pyo3(signature = (size, stride, **kwargs))]
+pub fn empty_strided<'py>(
+    py: Python<'py>,
+    size: &Bound<'py, PyAny>,
+    stride: &Bound<'py, PyAny>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Py<PyTensor>> {
+    let size = shape(&varargs(&PyTuple::new(py, [size])?)?)?;
+    let stride = shape(&varargs(&PyTuple::new(py, [stride])?)?)?;
+    let options = Options::parse("empty_strided", kwargs)?;
+    let layout = Layout { shape: size.into(), strides: stride.into(), offset: 0 };
+    let dtype = options.dtype();
+    let room = call(py, 0, || Tensor::empty(&[layout.extent()], dtype))?;
+    options.finish(py, room.alias(layout))
+}
+
+/// `start, start + step, …` below `end`.
+#[pyfunction]
+#[pyo3(signature = (*bounds, **kwargs))]
+pub fn arange<'py>(
+    py: Python<'py>,
+    bounds: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Py<PyTensor>> {
+    let mut named = [None; 3];
+    if let Some(kwargs) = kwargs {
+        for (slot, key) in named.iter_mut().zip(["start", "end", "step"]) {
+            if let Some(v) = kwargs.get_item(key)? {
+                *slot = Some(v.extract::<Number>()?.0);
+                kwargs.del_item(key)?;
+            }
+        }
+    }
+    let given: Vec<Number> = bounds.extract()?;
+    let (first, second, third) = match given.as_slice() {
+        [] => (None, None, None),
+        [end] if named[1].is_none() => (None, Some(end.0), None),
+        [start] => (Some(start.0), None, None),
+        [start, end] => (Some(start.0), Some(end.0), None),
+        [start, end, step] => (Some(start.0), Some(end.0), Some(step.0)),
+        more => {
+            return Err(PyTypeError::new_err(format!(
+                "arange() takes at most 3 positional arguments but {} were given",
+                more.len()
+            )));
+        }
+    };
+    let options = Options::parse("arange", kwargs)?;
+    let end = second
+        .or(named[1])
+        .ok_or_else(|| PyTypeError::new_err("arange() missing 1 required positional argument: 'end'"))?;
+    let (start, step) =
+        (first.or(named[0]).unwrap_or(Scalar::Int(0)), third.or(named[2]).unwrap_or(Scalar::Int(1)));
+    let dtype = options.dtype;
+    let t = call(py, 0, || Tensor::arange(start, end, step, dtype, false))?;
+    options.finish(py, t)
+}
+
+/// `start, start + step, …` up to and with `end`.
+#[pyfunction]
+#[pyo3(signature = (start, end = None, step = None, **kwargs))]
+pub fn range<'py>(
+    py: Python<'py>,
+    start: Number,
+    end: Option<Number>,
+    step: Option<Number>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Py<PyTensor>> {
+    let options = Options::parse("range", kwargs)?;
+    let (start, end) = end.map_or((Scalar::Int(0), start.0), |e| (start.0, e.0));
+    let step = step.map_or(Scalar::Int(1), |s| s.0);
+    let t = call(py, 0, || Tensor::arange(start, end, step, options.dtype, true))?;
+    options.finish(py, t)
+}
+
+/// `steps` numbers from `start` to `end`, both included.
+#[pyfunction]
+#[pyo3(signature = (start, end, steps, **kwargs))]
+pub fn linspace<'py>(
+    py: Python<'py>,
+    start: Number,
+    end: Number,
+    steps: i64,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Py<PyTensor>> {
+    let options = Options::parse("linspace", kwargs)?;
+    let steps = usize::try_from(steps)
+        .map_err(|_| raise(tensorrs_core::runtime!("number of steps must be non-negative")))?;
+    let t = call(py, steps, || Tensor::linspace(start.0, end.0, steps, options.dtype))?;
+    options.finish(py, t)
+}
+
+/// The identity matrix.
+#[pyfunction]
+#[pyo3(signature = (n, m = None, **kwargs))]
+pub fn eye<'py>(
+    py: Python<'py>,
+    n: i64,
+    m: Option<i64>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Py<PyTensor>> {
+    let options = Options::parse("eye", kwargs)?;
+    let natural = |n: i64| {
+        usize::try_from(n)
+            .map_err(|_| raise(tensorrs_core::runtime!("n must be greater or equal to 0, got {n}")))
+    };
+    let (n, m) = (natural(n)?, natural(m.unwrap_or(n))?);
+    let dtype = options.dtype();
+    let t = call(py, n * m, || Tensor::eye(n, m, dtype))?;
+    options.finish(py, t)
+}
+
+macro_rules! like {
+    ($($name:ident, $new:ident, |$layout:ident, $dtype:ident, $device:ident $(, $value:ident)?| $make:expr;)*) => {$(
+        #[pyfunction]
+        #[pyo3(signature = (input, $($value,)? **kwargs))]
+        pub fn $name<'py>(py: Python<'py>, input: Arg, $($value: Number,)? kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Py<PyTensor>> {
+            let options = Options::parse(stringify!($name), kwargs)?;
+            let $layout = input.0.layout().preserved();
+            let ($dtype, $device) = (options.dtype.unwrap_or(input.0.dtype()), options.device.unwrap_or(input.0.device()));
+            let t = call(py, input.0.numel(), || $make)?;
+            options.finish(py, t)
+        }
+    )*};
+}
+
+like! {
+    zeros_like, new_zeros, |layout, dtype, device| Tensor::zeros_on(layout, dtype, device);
+    ones_like, new_ones, |layout, dtype, device| Tensor::full_on(layout, Scalar::Int(1), dtype, device);
+    empty_like, new_empty, |layout, dtype, device| Tensor::empty_on(layout, dtype, device);
+    full_like, new_full, |layout, dtype, device, fill_value| Tensor::full_on(layout, fill_value.0, dtype, device);
+}
+
+#[pymethods]
+impl PyTensor {
+    #[pyo3(signature = (*size, **kwargs))]
+    fn new_zeros<'py>(
+        &self,
+        py: Python<'py>,
+        size: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        self.new_filled(py, "new_zeros", sizes(size, kwargs)?, Some(Scalar::Int(0)), kwargs)
+    }
+
+    #[pyo3(signature = (*size, **kwargs))]
+    fn new_ones<'py>(
+        &self,
+        py: Python<'py>,
+        size: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        self.new_filled(py, "new_ones", sizes(size, kwargs)?, Some(Scalar::Int(1)), kwargs)
+    }
+
+    #[pyo3(signature = (*size, **kwargs))]
+    fn new_empty<'py>(
+        &self,
+        py: Python<'py>,
+        size: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        self.new_filled(py, "new_empty", sizes(size, kwargs)?, None, kwargs)
+    }
+
+    #[pyo3(signature = (size, fill_value, **kwargs))]
+    fn new_full<'py>(
+        &self,
+        py: Python<'py>,
+        size: &Bound<'py, PyAny>,
+        fill_value: Number,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let size = shape(&varargs(&PyTuple::new(py, [size])?)?)?;
+        self.new_filled(py, "new_full", size, Some(fill_value.0), kwargs)
+    }
+}
+
+impl PyTensor {
+    fn new_filled<'py>(
+        &self,
+        py: Python<'py>,
+        op: &str,
+        shape: Vec<usize>,
+        value: Option<Scalar>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let options = Options::parse(op, kwargs)?;
+        let dtype = options.dtype.unwrap_or(self.tensor(py).dtype());
+        let t = call(py, 0, || match value {
+            Some(v) => Tensor::full(&shape, v, dtype),
+            None => Tensor::empty(&shape, dtype),
+        })?;
+        options.finish(py, t)
+    }
+}

@@ -16,6 +16,7 @@ pub mod extreme;
 pub mod gather;
 pub mod index;
 pub mod join;
+pub mod literal;
 pub mod loss;
 pub mod matmul;
 pub mod norm;

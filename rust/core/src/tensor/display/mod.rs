@@ -10,16 +10,9 @@ mod tests;
 
 pub use options::{PrintChange, PrintOptions, print_options, restore_print_options, set_print_options};
 
+use super::Scalar as Item;
 use crate::dtype::DType;
 use formatter::Formatter;
-
-/// One element. f16, bf16 and f32 come as the f64 of the same value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Item {
-    Float(f64),
-    Int(i64),
-    Bool(bool),
-}
 
 /// Everything about a tensor that its text shows, but its elements.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,39 @@
+"""The named tuples that ops with several results return: `max`, `sort`, `topk`, …"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
+
+
+def _named(name: str, *fields: str) -> type:
+    """A tuple class with fields by name, made from one sequence, that prints as PyTorch's do."""
+
+    def show(self: tuple[Any, ...]) -> str:
+        parts = ",\n".join(f"{f}={v!r}" for f, v in zip(fields, self, strict=True))
+        return f"tensorrs.return_types.{name}(\n{parts})"
+
+    def new(cls: type, parts: Iterable[Any]) -> Any:
+        return tuple.__new__(cls, parts)
+
+    def reduce(self: tuple[Any, ...]) -> Any:
+        return type(self), (tuple(self),)
+
+    body: dict[str, Any] = {f: property(itemgetter(i)) for i, f in enumerate(fields)}
+    body.update(__new__=new, __repr__=show, __reduce__=reduce, __slots__=(), _fields=fields, __module__=__name__)
+    return type(name, (tuple,), body)
+
+
+_VALUES = "values", "indices"
+aminmax = _named("aminmax", "min", "max")
+cummax = _named("cummax", *_VALUES)
+cummin = _named("cummin", *_VALUES)
+kthvalue = _named("kthvalue", *_VALUES)
+max = _named("max", *_VALUES)
+median = _named("median", *_VALUES)
+min = _named("min", *_VALUES)
+mode = _named("mode", *_VALUES)
+nanmedian = _named("nanmedian", *_VALUES)
+sort = _named("sort", *_VALUES)
+topk = _named("topk", *_VALUES)
