@@ -74,10 +74,7 @@ fn create() -> &'static Pool {
         done: Condvar::new(),
     }));
     let chosen = match POOL.compare_exchange(std::ptr::null_mut(), fresh, AcqRel, Acquire) {
-        Ok(_) => {
-            forget_at_fork();
-            fresh
-        }
+        Ok(_) => fresh,
         Err(other) => {
             // SAFETY: `fresh` was never published.
             drop(unsafe { Box::from_raw(fresh) });
@@ -89,20 +86,21 @@ fn create() -> &'static Pool {
 }
 
 /// A forked child has none of the workers, and whatever they held stays held: it forgets the pool and makes a new one.
-#[cfg(all(unix, not(miri)))]
-fn forget_at_fork() {
+/// Registered when the program or the extension module is loaded, so that no fork comes before.
+#[cfg(all(any(target_os = "linux", target_vendor = "apple"), not(miri)))]
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+static FORGET_AT_FORK: extern "C" fn() = {
     extern "C" fn forget() {
         POOL.store(std::ptr::null_mut(), Release);
     }
-    static ONCE: AtomicBool = AtomicBool::new(false);
-    if !ONCE.swap(true, AcqRel) {
+    extern "C" fn register() {
         // SAFETY: the handler only stores to an atomic, which is allowed in a child.
         unsafe { libc::pthread_atfork(None, None, Some(forget)) };
     }
-}
-
-#[cfg(not(all(unix, not(miri))))]
-fn forget_at_fork() {}
+    register
+};
 
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, ()> {

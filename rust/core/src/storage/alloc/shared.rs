@@ -38,7 +38,7 @@ static SHARED: Shared = Shared {
     kept: UnsafeCell::new(Kept { small: [List::EMPTY; CLASSES], large: Vec::new(), bytes: 0 }),
 };
 
-fn lock() {
+extern "C" fn lock() {
     let mut tries = 0u32;
     while SHARED.taken.swap(true, Acquire) {
         tries += 1;
@@ -52,7 +52,6 @@ extern "C" fn unlock() {
 
 /// Run `f` on the kept blocks under the lock. `f` neither panics nor comes back here.
 fn with<R>(f: impl FnOnce(&mut Kept) -> R) -> R {
-    hold_across_fork();
     lock();
     // SAFETY: the lock is held, so nobody else has a reference.
     let result = f(unsafe { &mut *SHARED.kept.get() });
@@ -60,20 +59,18 @@ fn with<R>(f: impl FnOnce(&mut Kept) -> R) -> R {
     result
 }
 
-#[cfg(all(unix, not(miri)))]
-fn hold_across_fork() {
-    static ONCE: AtomicBool = AtomicBool::new(false);
-    extern "C" fn prepare() {
-        lock();
-    }
-    if !ONCE.load(Relaxed) && !ONCE.swap(true, AcqRel) {
+/// Runs when the program or the extension module is loaded: registered later, it could miss a fork under way.
+#[cfg(all(any(target_os = "linux", target_vendor = "apple"), not(miri)))]
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+static HOLD_ACROSS_FORK: extern "C" fn() = {
+    extern "C" fn register() {
         // SAFETY: the handlers only touch the atomic of the lock.
-        unsafe { libc::pthread_atfork(Some(prepare), Some(unlock), Some(unlock)) };
+        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
     }
-}
-
-#[cfg(not(all(unix, not(miri))))]
-fn hold_across_fork() {}
+    register
+};
 
 /// Count bytes taken (or, negative, put back).
 pub(super) fn report(change: isize) {

@@ -124,7 +124,10 @@ fn what_is_kept_is_limited() {
             // SAFETY: just allocated.
             unsafe { release(p, bytes) };
             let now = stats();
-            assert!(now.reserved - now.allocated <= (256 << 20).max(now.peak / 4 * 5) + (128 << 20), "{now:?}");
+            assert!(
+                now.reserved - now.allocated <= (256 << 20).max(now.peak / 4 * 5) + (128 << 20),
+                "{now:?}"
+            );
         }
     });
 }
