@@ -8,6 +8,7 @@ pub mod shape;
 pub mod strided;
 // floor 1: memory and machine
 pub mod parallel;
+pub mod random;
 pub mod simd;
 pub mod storage;
 // floor 2: kernels

@@ -1,0 +1,85 @@
+"""The functions of the module: those of `_C`, and the methods of Tensor as functions (`exp(x)` is `x.exp()`).
+
+A method becomes a function through `_C.Function`, which lets the tensor be named `input` and the result go to `out`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorrs import _C
+from tensorrs._C import Tensor
+
+# Functions of `_C` that are public as they are.
+_NATIVE = """
+    arange cat concat concatenate empty empty_like empty_strided eye from_dlpack from_numpy full full_like linspace
+    ones ones_like range stack tensor zeros zeros_like rand randn randint randperm normal rand_like randn_like
+    randint_like bernoulli multinomial hstack vstack dstack column_stack row_stack where broadcast_tensors
+    broadcast_shapes meshgrid cartesian_prod result_type promote_types can_cast logspace
+    is_grad_enabled is_inference_mode_enabled set_num_threads get_num_threads conv1d conv2d
+    layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
+    as_tensor asarray frombuffer
+""".split()
+
+# Methods that are functions too. A name is skipped as long as Tensor lacks it.
+_METHODS = """
+    abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax angle any
+    arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere as_strided asin asinh atan
+    atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm
+    broadcast_to bucketize ceil chunk clamp clamp_max clamp_min clip clone conj copysign cos cosh count_nonzero cross
+    cummax cummin cumprod cumsum deg2rad detach diag diag_embed diagflat diagonal diff digamma dist div divide dot
+    dsplit eq equal erf erfc erfinv exp exp2 expand_copy expm1 fix flatten flip fliplr flipud float_power floor
+    floor_divide fmax fmin fmod frac gather gcd ge ger greater greater_equal gt heaviside histc hsplit hypot i0
+    index_add index_copy index_fill index_put index_select inner inverse isclose isfinite isin isinf isnan isneginf
+    isposinf isreal kron kthvalue lcm ldexp le lerp less less_equal lgamma log log10 log1p log2 log_softmax logaddexp
+    logaddexp2 logcumsumexp logical_and logical_not logical_or logical_xor logit logsumexp lt masked_fill
+    masked_scatter masked_select matmul max maximum mean median min minimum mm mode moveaxis movedim msort mul
+    multiply mv nan_to_num nanmean nanmedian nansum narrow ne neg negative nextafter nonzero norm not_equal numel
+    outer permute pinverse polygamma positive pow prelu prod put quantile rad2deg ravel reciprocal relu relu_
+    remainder renorm repeat_interleave reshape resolve_conj resolve_neg roll rot90 round rsqrt rsub scatter
+    scatter_add scatter_reduce select selu sgn sigmoid sigmoid_ sign signbit sin sinc sinh slice_scatter softmax sort
+    split sqrt square squeeze std std_mean sub subtract sum swapaxes swapdims t take take_along_dim tan tanh tanh_
+    tensor_split tensordot tile topk trace transpose tril triu true_divide trunc unbind unflatten unfold unique
+    unique_consecutive unsqueeze vander var var_mean vdot view_as_real vsplit xlogy is_floating_point is_complex
+    is_nonzero is_same_size is_signed exp_ neg_ abs_ sqrt_ celu elu gelu silu logsigmoid hardtanh leaky_relu rrelu
+    softplus threshold detach_ zero_ fill_ clamp_ is_inference
+""".split()
+
+# A number may stand in the tensor's place: `pow(2, x)`.
+_NUMBER_FIRST = {
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "copysign",
+    "float_power",
+    "pow",
+    "remainder",
+    "xlogy",
+}
+
+
+def _collect() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in _METHODS:
+        method = getattr(Tensor, name, None)
+        if method is not None:
+            found[name] = _C.Function(name, method, name in _NUMBER_FIRST)
+    for name in _NATIVE:
+        function = getattr(_C, name, None)
+        if function is not None:
+            found[name] = function
+    return found
+
+
+_found = _collect()
+globals().update(_found)
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+__all__ = [*_found, "is_tensor"]
