@@ -50,6 +50,8 @@ def numbers(value: Any) -> np.ndarray[Any, Any]:
     value = value.detach()
     if dtype_name(value) == "bfloat16":
         value = value.float()
+    if getattr(value, "_is_zerotensor", bool)():  # PyTorch's gradient that is known to be zero has no values
+        value = T.zeros(tuple(value.shape), dtype=value.dtype)
     return np.array(value.numpy())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from op_table.row import S, bad, lit, mask, only, op, plain, s, x
+from op_table.row import S, bad, lit, mask, noout, only, op, plain, s, x
 from under_test import FLOATS, INTS
 
 NAN, INF = float("nan"), float("inf")
@@ -88,8 +88,8 @@ ROWS = [
     ),
     op(
         "where",
-        s(mask(3, 4), x(3, 4), x(3, 4)), s(mask(4), x(3, 1), x(4)), s(mask(3, 4), x(3, 4), 2), s(mask(3, 4), 0, x(3, 4)), s(mask(3, 1), x(), x(4)),
-        s(mask(3, 4), x(3, 4), x(3, 4, dtype="float32")), s(mask(0, 3), x(3), x(3)), s(mask(), x(), x()), s(mask(3, 4), x(3, 4), 2.5),
+        s(mask(3, 4), x(3, 4), x(3, 4)), s(mask(4), x(3, 1), x(4)), noout(mask(3, 4), x(3, 4), 2), noout(mask(3, 4), 0, x(3, 4)), s(mask(3, 1), x(), x(4)),
+        s(mask(3, 4), x(3, 4), x(3, 4, dtype="float32")), s(mask(0, 3), x(3), x(3)), s(mask(), x(), x()), noout(mask(3, 4), x(3, 4), 2.5),
         method=False, out=True,
         errors=[bad(mask(2), x(3), x(3)), bad(x(2), x(2), x(2), match="where expected condition to be a boolean tensor")],
     ),

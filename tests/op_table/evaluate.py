@@ -66,7 +66,7 @@ def second(row: Op, number: object, sample: S, make: Make = tensor) -> list[Any]
 def transposed(array: np.ndarray[Any, Any], dtype: str) -> Any:
     """The same values, stored with the dims in reverse order."""
     order = tuple(reversed(range(array.ndim)))
-    return tensor(np.ascontiguousarray(array.transpose(order)), dtype).permute(order)
+    return tensor(np.array(array.transpose(order), order="C"), dtype).permute(order)
 
 
 def strided(array: np.ndarray[Any, Any], dtype: str) -> Any:

@@ -63,7 +63,7 @@ class S:
     kwargs: dict[str, Any]
     only: tuple[str, ...] | None = None
     grad: bool = True
-    inplace: bool = True
+    out: bool = True
 
     def kind(self) -> tuple[str, ...]:
         return self.only or DTYPES
@@ -185,6 +185,11 @@ def s(*args: Any, **kwargs: Any) -> S:
 def only(dtypes: Sequence[str], *args: Any, **kwargs: Any) -> S:
     """A call for these dtypes alone."""
     return S(args, kwargs, only=tuple(dtypes))
+
+
+def noout(*args: Any, **kwargs: Any) -> S:
+    """A call that PyTorch does not offer with `out=`."""
+    return S(args, kwargs, out=False)
 
 
 def plain(*args: Any, **kwargs: Any) -> S:
