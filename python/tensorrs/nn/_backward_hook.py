@@ -13,12 +13,13 @@ from typing import Any
 
 import tensorrs
 from tensorrs._C import Tensor
+from tensorrs.autograd import Function
 
 Grads = tuple[Any, ...]
 Gate = Callable[[Grads], "Grads | None"]
 
 
-class BackwardHookFunction(tensorrs.autograd.Function):  # type: ignore[misc, name-defined]
+class BackwardHookFunction(Function):
     """The identity; `gate` sees the gradients that come back, and may replace them."""
 
     @staticmethod

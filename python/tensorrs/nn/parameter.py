@@ -7,7 +7,7 @@ from typing import Any
 import tensorrs
 from tensorrs._C import Tensor
 
-__all__ = ["Parameter", "Buffer"]
+__all__ = ["Buffer", "Parameter"]
 
 
 class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
@@ -26,11 +26,12 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     the memory of `data`. `requires_grad` is True unless asked otherwise, inside `no_grad` too.
     """
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = tensorrs.empty(0)
+        made: Parameter
         if type(data) is Tensor or type(data) is Parameter:
-            made: Parameter = Tensor._make_subclass(cls, data, requires_grad)
+            made = Tensor._make_subclass(cls, data, requires_grad)
             return made
         # A user's own subclass keeps its type and is marked instead.
         marked: Any = data.detach().requires_grad_(requires_grad)
@@ -43,7 +44,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
                 "its __torch_dispatch__() implementation."
             )
         marked._is_param = True
-        return marked  # type: ignore[no-any-return]
+        made = marked
+        return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copied: Parameter | None = memo.get(id(self))
@@ -51,7 +53,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             copied = memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
         return copied
 
-    def __repr__(self) -> str:  # type: ignore[override]
+    def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -86,10 +88,11 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     `state_dict()`.
     """
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Buffer:
         if data is None:
             data = tensorrs.empty(0)
-        made: Any = data.detach().requires_grad_(data.requires_grad)
-        made.persistent = persistent
-        made._is_buffer = True
-        return made  # type: ignore[no-any-return]
+        marked: Any = data.detach().requires_grad_(data.requires_grad)
+        marked.persistent = persistent
+        marked._is_buffer = True
+        made: Buffer = marked
+        return made

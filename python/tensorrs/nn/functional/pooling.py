@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tensorrs import _C
 from tensorrs._C import Tensor
 
@@ -41,7 +43,7 @@ def max_pool2d(
     return _C.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, ...] | None) -> Tensor:
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """Means over windows that are chosen so that the result is `output_size` high and wide; None keeps a size."""
     if not isinstance(output_size, int):
         sizes = input.size()

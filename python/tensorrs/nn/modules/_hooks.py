@@ -254,7 +254,7 @@ class HookedCall:
                     continue
                 try:
                     self._call_forward_hook(hook, key in with_kwargs)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - the error of `forward` is the one to raise
                     warnings.warn(
                         f"{scope} forward hook with ``always_call=True`` raised an exception that was silenced as "
                         f"another error was raised in forward: {error}",

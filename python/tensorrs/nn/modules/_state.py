@@ -255,7 +255,7 @@ class StateMixin:
                     else:
                         value = Parameter(value, requires_grad=tensor.requires_grad)
                 setattr(self, name, value)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told with all the others at the end
             return (
                 f'While copying the parameter named "{key}", whose dimensions in the model are {tensor.size()} and '
                 f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."

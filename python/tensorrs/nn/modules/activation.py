@@ -10,31 +10,29 @@ from tensorrs.nn import functional as F
 from .module import Module
 
 __all__ = [
-    "Threshold",
-    "ReLU",
-    "Hardtanh",
-    "ReLU6",
-    "Sigmoid",
-    "Tanh",
-    "SiLU",
     "ELU",
     "GELU",
+    "Hardtanh",
     "LeakyReLU",
     "LogSigmoid",
-    "Softplus",
-    "Softsign",
-    "Tanhshrink",
-    "Softmin",
+    "LogSoftmax",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
     "Softmax",
     "Softmax2d",
-    "LogSoftmax",
+    "Softmin",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
 ]
 
 
 class _Inplace(Module):
     """An activation with no number, that may overwrite its input."""
-
-    __constants__ = ["inplace"]
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -61,8 +59,6 @@ class SiLU(_Inplace):
 class Threshold(Module):
     """`x` where it is greater than `threshold`, `value` elsewhere."""
 
-    __constants__ = ["threshold", "value", "inplace"]
-
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
         self.threshold = threshold
@@ -78,8 +74,6 @@ class Threshold(Module):
 
 class Hardtanh(Module):
     """`x` between `min_val` and `max_val`, the nearer of the two elsewhere."""
-
-    __constants__ = ["min_val", "max_val", "inplace"]
 
     def __init__(
         self,
@@ -126,8 +120,6 @@ class ReLU6(Hardtanh):
 class LeakyReLU(Module):
     """`x` where positive, `negative_slope * x` elsewhere."""
 
-    __constants__ = ["inplace", "negative_slope"]
-
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope = negative_slope
@@ -143,8 +135,6 @@ class LeakyReLU(Module):
 class ELU(Module):
     """`x` where positive, `alpha * (exp(x) - 1)` elsewhere. Clevert et al., arXiv:1511.07289."""
 
-    __constants__ = ["alpha", "inplace"]
-
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha = alpha
@@ -159,8 +149,6 @@ class ELU(Module):
 
 class GELU(Module):
     """`x * Phi(x)` with the normal distribution's Phi, or its `"tanh"` approximation. arXiv:1606.08415."""
-
-    __constants__ = ["approximate"]
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -197,8 +185,6 @@ class LogSigmoid(Module):
 class Softplus(Module):
     """`log(1 + exp(beta * x)) / beta`; `x` itself where `beta * x` is greater than `threshold`."""
 
-    __constants__ = ["beta", "threshold"]
-
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta = beta
@@ -227,8 +213,6 @@ class Tanhshrink(Module):
 
 class _AlongDim(Module):
     """An activation along one dimension."""
-
-    __constants__ = ["dim"]
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()

@@ -20,7 +20,6 @@ class _BatchNorm(Module):
 
     # Version 1 had no num_batches_tracked.
     _version = 2
-    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 
 from .module import Module
 
-__all__ = ["Sequential", "ModuleList", "ModuleDict"]
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
 Seq = TypeVar("Seq", bound="Sequential")
 List = TypeVar("List", bound="ModuleList")

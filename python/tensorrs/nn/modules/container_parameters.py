@@ -13,7 +13,7 @@ from tensorrs.nn.parameter import Parameter
 from .container import _position, checked_pairs
 from .module import Module
 
-__all__ = ["ParameterList", "ParameterDict"]
+__all__ = ["ParameterDict", "ParameterList"]
 
 List = TypeVar("List", bound="ParameterList")
 Dict = TypeVar("Dict", bound="ParameterDict")

@@ -21,17 +21,6 @@ Size = int | tuple[int, ...]
 class _ConvNd(Module):
     """What the convolutions share; a subclass gives the number of spatial dimensions and the function."""
 
-    __constants__ = [
-        "stride",
-        "padding",
-        "dilation",
-        "groups",
-        "padding_mode",
-        "output_padding",
-        "in_channels",
-        "out_channels",
-        "kernel_size",
-    ]
     _rank: int
 
     def __init__(

@@ -16,8 +16,6 @@ class Dropout(Module):
     Otherwise `y = x`. Hinton et al., arXiv:1207.0580.
     """
 
-    __constants__ = ["p", "inplace"]
-
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if p < 0 or p > 1:

@@ -14,8 +14,6 @@ __all__ = ["Flatten", "Unflatten"]
 class Flatten(Module):
     """Joins the dimensions from `start_dim` to `end_dim`; by default all but the batch. (N, C, H, W) -> (N, C*H*W)."""
 
-    __constants__ = ["start_dim", "end_dim"]
-
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim = start_dim
@@ -30,8 +28,6 @@ class Flatten(Module):
 
 class Unflatten(Module):
     """Splits the dimension `dim` into the sizes `unflattened_size`, of which one may be -1."""
-
-    __constants__ = ["dim", "unflattened_size"]
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()

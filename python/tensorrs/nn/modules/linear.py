@@ -32,8 +32,6 @@ class Linear(Module):
     weight (out_features, in_features) and bias begin uniform within `1 / sqrt(in_features)`.
     """
 
-    __constants__ = ["in_features", "out_features"]
-
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:

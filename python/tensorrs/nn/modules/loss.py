@@ -8,12 +8,10 @@ from tensorrs.nn import functional as F
 
 from .module import Module
 
-__all__ = ["L1Loss", "NLLLoss", "MSELoss", "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss"]
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "L1Loss", "MSELoss", "NLLLoss"]
 
 
 class _Loss(Module):
-    __constants__ = ["reduction"]
-
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
@@ -53,8 +51,6 @@ class NLLLoss(_WeightedLoss):
     Targets equal to `ignore_index` count nothing; the mean is that of the weights of the others.
     """
 
-    __constants__ = ["ignore_index", "reduction"]
-
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -75,8 +71,6 @@ class CrossEntropyLoss(_WeightedLoss):
 
     `label_smoothing` mixes the target with the uniform distribution. Szegedy et al., arXiv:1512.00567.
     """
-
-    __constants__ = ["ignore_index", "reduction", "label_smoothing"]
 
     def __init__(
         self,

@@ -23,8 +23,6 @@ class LayerNorm(Module):
     weight and bias have that shape; x is (*, normalized_shape). Ba et al., arXiv:1607.06450.
     """
 
-    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
-
     def __init__(
         self,
         normalized_shape: int | Sequence[int],

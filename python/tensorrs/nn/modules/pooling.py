@@ -9,7 +9,7 @@ from tensorrs.nn import functional as F
 
 from .module import Module
 
-__all__ = ["MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"]
+__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
 
 Pair = int | tuple[int, int]
 
@@ -20,8 +20,6 @@ class MaxPool2d(Module):
     `H_out = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1`, rounded up with `ceil_mode`.
     With `return_indices` the result is a pair with the place of each value in its plane.
     """
-
-    __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]
 
     def __init__(
         self,
@@ -59,8 +57,6 @@ class AvgPool2d(Module):
     padding count as elements unless `count_include_pad` is False; `divisor_override` replaces the number of elements.
     """
 
-    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"]
-
     def __init__(
         self,
         kernel_size: Pair,
@@ -95,8 +91,6 @@ class AvgPool2d(Module):
 
 class AdaptiveAvgPool2d(Module):
     """Means over windows chosen so that the result has the size `output_size`; None keeps the input's."""
-
-    __constants__ = ["output_size"]
 
     def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()

@@ -23,16 +23,6 @@ class Embedding(Module):
     with `max_norm`, rows that are longer (in the norm `norm_type`) are scaled in place when they are looked up.
     """
 
-    __constants__ = [
-        "num_embeddings",
-        "embedding_dim",
-        "padding_idx",
-        "max_norm",
-        "norm_type",
-        "scale_grad_by_freq",
-        "sparse",
-    ]
-
     def __init__(
         self,
         num_embeddings: int,
