@@ -35,7 +35,7 @@ from .loss import (
     mse_loss,
     nll_loss,
 )
-from .normalization import batch_norm, dropout, layer_norm, normalize
+from .normalization import batch_norm, cosine_similarity, dropout, layer_norm, normalize
 from .pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d, max_pool2d_with_indices
 from .sparse import embedding, one_hot
 
@@ -47,6 +47,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "conv1d",
     "conv2d",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
