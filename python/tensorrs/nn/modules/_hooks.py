@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tensorrs._C import Tensor
-from tensorrs.nn._handles import RemovableHandle
+from tensorrs.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from .module import Module

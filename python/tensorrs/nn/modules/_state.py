@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorrs
 from tensorrs._C import Tensor
-from tensorrs.nn._handles import RemovableHandle
 from tensorrs.nn.parameter import Parameter
+from tensorrs.utils.hooks import RemovableHandle
 
 from ._hooks import Hook, WrappedHook
 
