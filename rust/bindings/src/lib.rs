@@ -41,12 +41,19 @@ mod module {
         zeros, zeros_like,
     };
     #[pymodule_export]
+    use crate::tensor::join::{
+        cat, column_stack, concat, concatenate, dstack, hstack, row_stack, stack, vstack,
+    };
+    #[pymodule_export]
     use crate::tensor::literal::tensor;
+    #[pymodule_export]
+    use crate::tensor::rearrange::constant_pad_nd;
     #[pymodule_export]
     use crate::types::{PyDType, PyDevice};
 
     #[pymodule_init]
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
+        m.add("__version__", env!("CARGO_PKG_VERSION"))?;
         for d in DType::ALL {
             m.add(d.name(), crate::types::dtype(m.py(), d)?)?;
         }

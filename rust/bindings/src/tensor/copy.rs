@@ -1,1 +1,172 @@
-//! Copies, conversions, in-place copies.
+//! Copies and conversions: clone, contiguous, to, copy_, fill_, zero_.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use tensorrs_core::{DType, Device, Scalar, Tensor};
+
+use crate::args::{Arg, Number, Operand};
+use crate::border::{PyTensor, raise, run, run_inplace};
+use crate::types::{DTypeArg, DeviceArg};
+
+/// What `to(…)` asks for.
+#[derive(Default)]
+struct Target {
+    dtype: Option<DType>,
+    device: Option<Device>,
+    copy: bool,
+}
+
+impl Target {
+    fn meet(&mut self, arg: &Bound<'_, PyAny>) -> PyResult<()> {
+        if arg.is_none() || arg.is_instance_of::<pyo3::types::PyBool>() {
+            return Ok(());
+        }
+        if let Ok(Arg(t)) = arg.extract() {
+            self.dtype = Some(t.dtype());
+            self.device = Some(t.device());
+        } else if let Ok(d) = arg.extract::<DTypeArg>() {
+            self.dtype = Some(d.0);
+        } else {
+            self.device = Some(arg.extract::<DeviceArg>()?.0.device);
+        }
+        Ok(())
+    }
+}
+
+macro_rules! casts {
+    ($($name:ident, $dtype:ident;)*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(#[pyo3(signature = (memory_format = None))]
+            fn $name(&self, py: Python<'_>, memory_format: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyTensor>> {
+                let _ = memory_format;
+                let x = self.tensor(py);
+                run(py, x.numel(), || x.to_dtype(DType::$dtype))
+            })*
+        }
+    };
+}
+
+casts! {
+    float, F32;
+    double, F64;
+    half, F16;
+    bfloat16, BF16;
+    byte, U8;
+    char, I8;
+    short, I16;
+    int, I32;
+    long, I64;
+    bool, Bool;
+}
+
+#[pymethods]
+impl PyTensor {
+    /// In another dtype, on another device; the tensor itself if nothing changes.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn to<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (py, x) = (slf.py(), slf.get().tensor(slf.py()));
+        let mut target = Target::default();
+        for arg in args.iter() {
+            target.meet(&arg)?;
+        }
+        for (key, value) in kwargs.into_iter().flatten() {
+            match key.extract::<String>()?.as_str() {
+                "copy" => target.copy = value.extract()?,
+                "dtype" | "device" | "other" => target.meet(&value)?,
+                "non_blocking" | "memory_format" => {}
+                key => {
+                    return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+                        "to() got an unexpected keyword argument '{key}'"
+                    )));
+                }
+            }
+        }
+        let dtype = target.dtype.unwrap_or(x.dtype());
+        let device = target.device.unwrap_or(x.device());
+        if dtype == x.dtype() && device == x.device() && !target.copy {
+            return Ok(slf.clone().unbind());
+        }
+        if device == Device::Meta {
+            return run(py, 0, || Tensor::empty_on(x.layout().preserved(), dtype, device));
+        }
+        if x.device() == Device::Meta {
+            return Err(pyo3::exceptions::PyNotImplementedError::new_err(
+                "Cannot copy out of meta tensor; no data!",
+            ));
+        }
+        run(py, x.numel(), || if target.copy && dtype == x.dtype() { x.dup() } else { x.to_dtype(dtype) })
+    }
+
+    fn type_as(slf: &Bound<'_, Self>, other: Arg) -> PyResult<Py<PyTensor>> {
+        let (py, x) = (slf.py(), slf.get().tensor(slf.py()));
+        run(py, x.numel(), || x.to_dtype(other.0.dtype()))
+    }
+
+    /// A copy with the same history.
+    #[pyo3(signature = (*, memory_format = None))]
+    fn clone(&self, py: Python<'_>, memory_format: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let row_major = memory_format
+            .is_some_and(|m| m.repr().is_ok_and(|r| r.to_string().ends_with("contiguous_format")));
+        run(py, x.numel(), || if row_major { x.dup_contiguous() } else { x.dup() })
+    }
+
+    /// Row-major; the tensor itself if it already is.
+    #[pyo3(signature = (memory_format = None))]
+    fn contiguous<'py>(
+        slf: &Bound<'py, Self>,
+        memory_format: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let _ = memory_format;
+        let (py, x) = (slf.py(), slf.get().tensor(slf.py()));
+        if x.is_contiguous() {
+            return Ok(slf.clone().unbind());
+        }
+        run(py, x.numel(), || x.contiguous())
+    }
+
+    /// Take the elements of `other`, broadcast and converted.
+    #[pyo3(signature = (other, non_blocking = false))]
+    fn copy_<'py>(slf: &Bound<'py, Self>, other: Operand, non_blocking: bool) -> PyResult<Bound<'py, Self>> {
+        let _ = non_blocking;
+        run_inplace(slf, |x| x.copy_(&other.0))
+    }
+
+    /// Set every element to one number.
+    fn fill_<'py>(slf: &Bound<'py, Self>, value: Number) -> PyResult<Bound<'py, Self>> {
+        run_inplace(slf, |x| x.fill_(value.0))
+    }
+
+    fn zero_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        run_inplace(slf, |x| x.fill_(Scalar::Int(0)))
+    }
+
+    /// Another shape in place; the elements are kept in memory order, new ones are uninitialised.
+    #[pyo3(signature = (*sizes, memory_format = None))]
+    fn resize_<'py>(
+        slf: &Bound<'py, Self>,
+        sizes: &Bound<'py, PyTuple>,
+        memory_format: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let _ = memory_format;
+        let x = slf.get().tensor(slf.py());
+        let shape = crate::args::shape(&crate::args::varargs(sizes)?)?;
+        if x.requires_grad() {
+            return Err(raise(tensorrs_core::runtime!("cannot resize variables that require grad")));
+        }
+        PyTensor::set(slf, x.with_data(&x.resized(&shape).map_err(raise)?));
+        Ok(slf.clone())
+    }
+
+    /// Stand for the memory and shape of `source`.
+    fn set_<'py>(slf: &Bound<'py, Self>, source: Arg) -> PyResult<Bound<'py, Self>> {
+        let x = slf.get().tensor(slf.py());
+        PyTensor::set(slf, x.with_data(&source.0));
+        Ok(slf.clone())
+    }
+}

@@ -1,1 +1,115 @@
-//! cat, stack, split, chunk, unbind.
+//! Functions that join tensors: cat, stack and their kin.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tensorrs_core::Tensor;
+
+use crate::args::{Arg, type_name};
+use crate::border::{PyTensor, call, wrap};
+
+/// A list or tuple of tensors.
+pub struct Tensors(pub Vec<Tensor>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Tensors {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if ob.is_instance_of::<PyTensor>() {
+            return Err(PyTypeError::new_err("must be tuple of Tensors, not Tensor"));
+        }
+        let mut all = Vec::new();
+        for (i, item) in ob
+            .try_iter()
+            .map_err(|_| PyTypeError::new_err(format!("must be tuple of Tensors, not {}", type_name(&ob))))?
+            .enumerate()
+        {
+            let item = item?;
+            let t = item.extract::<Arg>().map_err(|_| {
+                PyTypeError::new_err(format!(
+                    "expected Tensor as element {i} in argument 0, but got {}",
+                    type_name(&item)
+                ))
+            })?;
+            all.push(t.0);
+        }
+        Ok(Tensors(all))
+    }
+}
+
+fn work(tensors: &[Tensor]) -> usize {
+    tensors.iter().map(Tensor::numel).sum()
+}
+
+/// Give a result to `out=`, if there is one.
+pub fn to_out(py: Python<'_>, result: Tensor, out: Option<&Bound<'_, PyTensor>>) -> PyResult<Py<PyTensor>> {
+    match out {
+        Some(out) => {
+            crate::function::store(out, &result)?;
+            Ok(out.clone().unbind())
+        }
+        None => wrap(py, result),
+    }
+}
+
+macro_rules! joins {
+    ($($(#[$doc:meta])* $name:ident, $join:ident;)*) => {$(
+        $(#[$doc])*
+        #[pyfunction]
+        #[pyo3(signature = (tensors, dim = 0, *, out = None, **axis))]
+        pub fn $name(
+            py: Python<'_>,
+            tensors: Tensors,
+            dim: isize,
+            out: Option<&Bound<'_, PyTensor>>,
+            axis: Option<&Bound<'_, PyDict>>,
+        ) -> PyResult<Py<PyTensor>> {
+            let dim = match axis.map(|k| k.get_item("axis")).transpose()?.flatten() {
+                Some(axis) => axis.extract()?,
+                None => dim,
+            };
+            let result = call(py, work(&tensors.0), || Tensor::$join(&tensors.0, dim))?;
+            to_out(py, result, out)
+        }
+    )*};
+}
+
+joins! {
+    /// Tensors one after another along a dimension.
+    cat, cat;
+    /// Another name of `cat`.
+    concat, cat;
+    /// Another name of `cat`.
+    concatenate, cat;
+    /// Tensors of one shape along a new dimension.
+    stack, stack;
+}
+
+macro_rules! numpy_joins {
+    ($($(#[$doc:meta])* $name:ident, |$t:ident| $prepare:expr, $dim:expr;)*) => {$(
+        $(#[$doc])*
+        #[pyfunction]
+        #[pyo3(signature = (tensors, *, out = None))]
+        pub fn $name(py: Python<'_>, tensors: Tensors, out: Option<&Bound<'_, PyTensor>>) -> PyResult<Py<PyTensor>> {
+            let result = call(py, work(&tensors.0), || {
+                let parts: Vec<Tensor> = tensors.0.iter().map(|$t| $prepare).collect::<tensorrs_core::Result<_>>()?;
+                let dim: fn(&[Tensor]) -> isize = $dim;
+                Tensor::cat(&parts, dim(&parts))
+            })?;
+            to_out(py, result, out)
+        }
+    )*};
+}
+
+numpy_joins! {
+    /// Side by side: along the second dimension, or the first of vectors.
+    hstack, |t| if t.rank() == 0 { t.reshape(&[1]) } else { Ok(t.clone()) }, |p| isize::from(p.first().is_some_and(|t| t.rank() > 1));
+    /// On top of each other: vectors become rows.
+    vstack, |t| t.at_least_2d(), |_| 0;
+    /// Another name of `vstack`.
+    row_stack, |t| t.at_least_2d(), |_| 0;
+    /// Along the third dimension.
+    dstack, |t| t.at_least_3d(), |_| 2;
+    /// Vectors become columns.
+    column_stack, |t| if t.rank() <= 1 { t.reshape(&[t.numel(), 1]) } else { Ok(t.clone()) }, |_| 1;
+}

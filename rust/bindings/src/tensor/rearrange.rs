@@ -1,1 +1,113 @@
-//! Copies in another order: flip, roll, tile, repeat, tril, triu, pad.
+//! Copies in another order: flip, roll, repeat, tile, triangles, diagonals, constant margins.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use tensorrs_core::Scalar;
+
+use crate::args::{Arg, Dims, Number, varargs};
+use crate::border::{PyTensor, run, run_inplace};
+
+#[pymethods]
+impl PyTensor {
+    #[pyo3(signature = (*dims))]
+    fn flip(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
+        let (x, dims) = (self.tensor(py), varargs(dims)?);
+        run(py, x.numel(), || x.flip(&dims))
+    }
+
+    fn fliplr(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || match x.rank() {
+            0 | 1 => Err(tensorrs_core::runtime!("Input must be >= 2-d.")),
+            _ => x.flip(&[1]),
+        })
+    }
+
+    fn flipud(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || match x.rank() {
+            0 => Err(tensorrs_core::runtime!("Input must be >= 1-d.")),
+            _ => x.flip(&[0]),
+        })
+    }
+
+    #[pyo3(signature = (shifts, dims = None))]
+    fn roll(&self, py: Python<'_>, shifts: Dims, dims: Option<Dims>) -> PyResult<Py<PyTensor>> {
+        let (x, dims) = (self.tensor(py), dims.unwrap_or_default());
+        run(py, x.numel(), || x.roll(&shifts.0, &dims.0))
+    }
+
+    #[pyo3(signature = (*repeats))]
+    fn repeat(&self, py: Python<'_>, repeats: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
+        let (x, repeats) = (self.tensor(py), varargs(repeats)?);
+        run(py, x.numel(), || x.repeat(&repeats))
+    }
+
+    #[pyo3(signature = (*dims))]
+    fn tile(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
+        let (x, dims) = (self.tensor(py), varargs(dims)?);
+        run(py, x.numel(), || x.tile(&dims))
+    }
+
+    #[pyo3(signature = (diagonal = 0))]
+    fn tril(&self, py: Python<'_>, diagonal: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.tril(diagonal))
+    }
+
+    #[pyo3(signature = (diagonal = 0))]
+    fn triu(&self, py: Python<'_>, diagonal: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.triu(diagonal))
+    }
+
+    #[pyo3(signature = (diagonal = 0))]
+    fn tril_<'py>(slf: &Bound<'py, Self>, diagonal: isize) -> PyResult<Bound<'py, Self>> {
+        run_inplace(slf, |x| x.inplace(|x| x.tril(diagonal)))
+    }
+
+    #[pyo3(signature = (diagonal = 0))]
+    fn triu_<'py>(slf: &Bound<'py, Self>, diagonal: isize) -> PyResult<Bound<'py, Self>> {
+        run_inplace(slf, |x| x.inplace(|x| x.triu(diagonal)))
+    }
+
+    #[pyo3(signature = (diagonal = 0))]
+    fn diag(&self, py: Python<'_>, diagonal: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.diag(diagonal))
+    }
+
+    #[pyo3(signature = (offset = 0, dim1 = -2, dim2 = -1))]
+    fn diag_embed(&self, py: Python<'_>, offset: isize, dim1: isize, dim2: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.diag_embed(offset, dim1, dim2))
+    }
+
+    #[pyo3(signature = (offset = 0))]
+    fn diagflat(&self, py: Python<'_>, offset: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.reshape_sizes(&[-1])?.diag(offset))
+    }
+
+    /// The sum of the diagonal of a matrix.
+    fn trace(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, 0, || match x.rank() {
+            2 => x.diagonal(0, 0, 1)?.sum(&[], false, None),
+            n => Err(tensorrs_core::runtime!("trace: expected a matrix, but got tensor with dim {n}")),
+        })
+    }
+}
+
+/// A margin of one number around the last dimensions: pairs (before, after), the last dimension first.
+#[pyfunction]
+#[pyo3(signature = (input, pad, value = None))]
+pub fn constant_pad_nd(
+    py: Python<'_>,
+    input: Arg,
+    pad: Vec<isize>,
+    value: Option<Number>,
+) -> PyResult<Py<PyTensor>> {
+    let value = value.map_or(Scalar::Int(0), |v| v.0);
+    run(py, input.0.numel(), || input.0.pad_constant(&pad, value))
+}

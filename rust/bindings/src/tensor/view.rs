@@ -1,1 +1,179 @@
-//! Views: view, reshape, transpose, expand, as_strided.
+//! Views of the same elements in another shape: view, reshape, expand, transpose, as_strided.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use tensorrs_core::Tensor;
+use tensorrs_core::layout::Layout;
+
+use crate::args::{Arg, Dims, shape, varargs};
+use crate::border::{PyTensor, call, raise, run};
+use crate::types::DTypeArg;
+
+/// An in-place change of shape: the object stands for a view of its old tensor.
+pub fn reshape_inplace<'py>(
+    slf: &Bound<'py, PyTensor>,
+    f: impl FnOnce(&Tensor) -> tensorrs_core::Result<Tensor> + Send,
+) -> PyResult<Bound<'py, PyTensor>> {
+    let x = slf.get().tensor(slf.py());
+    let y = call(slf.py(), 0, || f(&x))?;
+    let edge = y.grad_edge().map_err(raise)?;
+    PyTensor::set(slf, x.with_data(&y));
+    if let Some(edge) = edge {
+        slf.get().tensor(slf.py()).set_edge(edge);
+    }
+    Ok(slf.clone())
+}
+
+#[pymethods]
+impl PyTensor {
+    /// The same elements in another shape (or as another dtype), sharing memory.
+    #[pyo3(signature = (*shape, dtype = None))]
+    fn view(
+        &self,
+        py: Python<'_>,
+        shape: &Bound<'_, PyTuple>,
+        dtype: Option<DTypeArg>,
+    ) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let named = match shape.len() {
+            1 => shape.get_item(0)?.extract::<DTypeArg>().ok(),
+            _ => None,
+        };
+        if let Some(d) = named.or(dtype) {
+            return run(py, 0, || x.view_dtype(d.0));
+        }
+        let sizes = varargs(shape)?;
+        run(py, 0, || x.view_sizes(&sizes))
+    }
+
+    #[pyo3(signature = (*shape))]
+    fn reshape(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
+        let (x, sizes) = (self.tensor(py), varargs(shape)?);
+        run(py, x.numel(), || x.reshape_sizes(&sizes))
+    }
+
+    fn view_as(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let sizes: Vec<isize> = other.0.shape().iter().map(|&n| n as isize).collect();
+        run(py, 0, || x.view_sizes(&sizes))
+    }
+
+    fn reshape_as(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let sizes: Vec<isize> = other.0.shape().iter().map(|&n| n as isize).collect();
+        run(py, x.numel(), || x.reshape_sizes(&sizes))
+    }
+
+    /// Dimensions of size 1 repeated without copying; -1 keeps a size.
+    #[pyo3(signature = (*size, implicit = false))]
+    fn expand(&self, py: Python<'_>, size: &Bound<'_, PyTuple>, implicit: bool) -> PyResult<Py<PyTensor>> {
+        let _ = implicit;
+        let (x, sizes) = (self.tensor(py), varargs(size)?);
+        run(py, 0, || x.expand_sizes(&sizes))
+    }
+
+    fn expand_as(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let sizes: Vec<isize> = other.0.shape().iter().map(|&n| n as isize).collect();
+        run(py, 0, || x.expand_sizes(&sizes))
+    }
+
+    #[pyo3(signature = (*size))]
+    fn broadcast_to(&self, py: Python<'_>, size: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
+        let (x, sizes) = (self.tensor(py), varargs(size)?);
+        run(py, 0, || x.expand_sizes(&sizes))
+    }
+
+    fn transpose(&self, py: Python<'_>, dim0: isize, dim1: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, 0, || x.transpose(dim0, dim1))
+    }
+
+    fn swapaxes(&self, py: Python<'_>, axis0: isize, axis1: isize) -> PyResult<Py<PyTensor>> {
+        self.transpose(py, axis0, axis1)
+    }
+
+    fn swapdims(&self, py: Python<'_>, dim0: isize, dim1: isize) -> PyResult<Py<PyTensor>> {
+        self.transpose(py, dim0, dim1)
+    }
+
+    fn transpose_<'py>(slf: &Bound<'py, Self>, dim0: isize, dim1: isize) -> PyResult<Bound<'py, Self>> {
+        reshape_inplace(slf, |x| x.transpose(dim0, dim1))
+    }
+
+    fn t(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, 0, || x.t())
+    }
+
+    fn t_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        reshape_inplace(slf, |x| x.t())
+    }
+
+    #[getter(T)]
+    fn reversed(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, 0, || x.reversed())
+    }
+
+    /// The last two dimensions exchanged.
+    #[getter(mT)]
+    fn matrix_transpose(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        if x.rank() < 2 {
+            return Err(raise(tensorrs_core::runtime!(
+                "tensor.mT is only supported on matrices or batches of matrices. Got {}-D tensor.",
+                x.rank()
+            )));
+        }
+        run(py, 0, || x.transpose(-2, -1))
+    }
+
+    #[getter(H)]
+    fn hermitian(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        if x.rank() != 0 && x.rank() != 2 {
+            return Err(raise(tensorrs_core::runtime!(
+                "tensor.H is only supported on matrices (2-D tensors). Got {}-D tensor.",
+                x.rank()
+            )));
+        }
+        run(py, 0, || x.reversed())
+    }
+
+    #[getter(mH)]
+    fn matrix_hermitian(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        self.matrix_transpose(py)
+    }
+
+    /// Any shape and strides on the same memory.
+    #[pyo3(signature = (size, stride, storage_offset = None))]
+    fn as_strided(
+        &self,
+        py: Python<'_>,
+        size: Dims,
+        stride: Dims,
+        storage_offset: Option<usize>,
+    ) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        if size.0.len() != stride.0.len() {
+            return Err(raise(tensorrs_core::runtime!("mismatch in length of strides and shape")));
+        }
+        if stride.0.iter().any(|&s| s < 0) {
+            return Err(raise(tensorrs_core::runtime!(
+                "as_strided: Negative strides are not supported at the moment, got strides: {}",
+                tensorrs_core::shape::show(&stride.0)
+            )));
+        }
+        let offset = storage_offset.unwrap_or(x.layout().offset);
+        let layout = Layout { shape: shape(&size.0)?.into(), strides: shape(&stride.0)?.into(), offset };
+        run(py, 0, || x.as_strided(layout))
+    }
+
+    /// The whole memory behind the tensor as a vector, without history.
+    fn _whole_storage(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let n = x.storage().len() / x.dtype().size();
+        run(py, 0, || Ok(x.detach().alias(Layout::contiguous(&[n]))))
+    }
+}

@@ -55,6 +55,26 @@ impl Tensor {
         out.record("CloneBackward0", &[self], |_| |_, g| grads![Some(g.clone())])
     }
 
+    /// A row-major copy.
+    pub fn dup_contiguous(&self) -> Result<Tensor> {
+        let out = self.copied(self.dtype(), Layout::contiguous(self.shape()))?;
+        out.record("CloneBackward0", &[self], |_| |_, g| grads![Some(g.clone())])
+    }
+
+    /// Another shape over the same elements in memory order: on the same storage if it is large enough, with the old
+    /// elements copied into a larger one otherwise. No history.
+    pub fn resized(&self, shape: &[usize]) -> Result<Tensor> {
+        let layout = Layout { offset: self.layout().offset, ..Layout::contiguous(shape) };
+        if layout.extent() * self.dtype().size() <= self.storage().len() {
+            return Ok(self.alias(layout));
+        }
+        let room = Tensor::zeros(&[layout.extent()], self.dtype())?;
+        let held = self.storage().len() / self.dtype().size();
+        let old = self.alias(Layout::contiguous(&[held]));
+        room.alias(Layout::contiguous(&[held])).write(&old)?;
+        Ok(room.alias(layout))
+    }
+
     /// Row-major; the tensor itself if it already is.
     pub fn contiguous(&self) -> Result<Tensor> {
         if self.is_contiguous() {

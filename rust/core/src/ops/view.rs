@@ -78,6 +78,46 @@ impl Tensor {
         }
     }
 
+    /// The same bytes as elements of another dtype; the last dimension shrinks or grows if their sizes differ.
+    pub fn view_dtype(&self, dtype: crate::dtype::DType) -> Result<Tensor> {
+        let (old, new) = (self.dtype().size(), dtype.size());
+        let mut layout = self.layout().clone();
+        if old != new {
+            let Some(last) = layout.shape.len().checked_sub(1) else {
+                return Err(runtime!(
+                    "self.dim() cannot be 0 to view {} as {} (different element sizes)",
+                    self.dtype().scalar_type(),
+                    dtype.scalar_type()
+                ));
+            };
+            if layout.strides[last] != 1 {
+                return Err(runtime!(
+                    "self.stride(-1) must be 1 to view {} as {} (different element sizes), but got {}",
+                    self.dtype().scalar_type(),
+                    dtype.scalar_type(),
+                    layout.strides[last]
+                ));
+            }
+            let resize = |n: usize| -> Result<usize> {
+                if (n * old) % new != 0 {
+                    return Err(runtime!(
+                        "self.size(-1) must be divisible by {} to view {} as {} (different element sizes), but got {n}",
+                        new / old,
+                        self.dtype().scalar_type(),
+                        dtype.scalar_type()
+                    ));
+                }
+                Ok(n * old / new)
+            };
+            layout.shape[last] = resize(layout.shape[last])?;
+            layout.offset = resize(layout.offset)?;
+            for s in &mut layout.strides[..last] {
+                *s = resize(*s)?;
+            }
+        }
+        Ok(Tensor::new(self.storage().clone(), layout, dtype))
+    }
+
     /// Two dimensions exchanged.
     pub fn transpose(&self, a: isize, b: isize) -> Result<Tensor> {
         let layout = self.layout().transpose(a, b)?;
