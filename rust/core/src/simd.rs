@@ -101,12 +101,16 @@ pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// # Safety
+/// The machine has the instructions.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn as_avx2<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// # Safety
+/// The machine has the instructions.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd")]
 unsafe fn as_avx512<R>(f: impl FnOnce() -> R) -> R {
@@ -121,6 +125,10 @@ unsafe fn as_avx512<R>(f: impl FnOnce() -> R) -> R {
 pub unsafe trait Vector: Copy {
     type E: Copy;
     const N: usize;
+    /// Run `f` compiled for the instructions of the register.
+    /// # Safety
+    /// The machine has them.
+    unsafe fn enter<R>(f: impl FnOnce() -> R) -> R;
     /// # Safety
     /// See the trait.
     unsafe fn splat(x: Self::E) -> Self;
@@ -140,12 +148,16 @@ pub unsafe trait Vector: Copy {
 }
 
 macro_rules! vector {
-    ($register:ty, $e:ty, $n:expr, $splat:ident, $load:ident, $store:ident, $add:ident,
-     |$a:ident, $b:ident, $c:ident| $fma:expr) => {
+    ($enter:ident, $register:ty : $n:literal $e:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
         // SAFETY: the intrinsics touch exactly `N` elements and allow any alignment.
         unsafe impl Vector for $register {
             type E = $e;
             const N: usize = $n;
+            #[inline(always)]
+            unsafe fn enter<R>(f: impl FnOnce() -> R) -> R {
+                // SAFETY: the caller's promise.
+                unsafe { $enter(f) }
+            }
             #[inline(always)]
             unsafe fn splat(x: $e) -> Self {
                 // SAFETY: the caller enables the instructions.
@@ -167,10 +179,9 @@ macro_rules! vector {
                 unsafe { $add(self, other) }
             }
             #[inline(always)]
-            unsafe fn mul_add(self, $b: Self, $c: Self) -> Self {
-                let $a = self;
+            unsafe fn mul_add(self, b: Self, c: Self) -> Self {
                 // SAFETY: the caller enables the instructions.
-                unsafe { $fma }
+                unsafe { $fma(self, b, c) }
             }
         }
     };
@@ -178,20 +189,12 @@ macro_rules! vector {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Vector;
+    use super::{Vector, as_avx2, as_avx512};
     use std::arch::x86_64::*;
-    vector!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, |a, b, c| {
-        _mm256_fmadd_ps(a, b, c)
-    });
-    vector!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, |a, b, c| {
-        _mm256_fmadd_pd(a, b, c)
-    });
-    vector!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, |a, b, c| {
-        _mm512_fmadd_ps(a, b, c)
-    });
-    vector!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, |a, b, c| {
-        _mm512_fmadd_pd(a, b, c)
-    });
+    vector!(as_avx2, __m256: 8 f32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps);
+    vector!(as_avx2, __m256d: 4 f64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd);
+    vector!(as_avx512, __m512: 16 f32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps);
+    vector!(as_avx512, __m512d: 8 f64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd);
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -199,8 +202,23 @@ mod x86 {
 mod neon {
     use super::Vector;
     use std::arch::aarch64::*;
-    vector!(float32x4_t, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, |a, b, c| vfmaq_f32(c, a, b));
-    vector!(float64x2_t, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, |a, b, c| vfmaq_f64(c, a, b));
+
+    #[inline(always)]
+    unsafe fn as_is<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+    #[inline(always)]
+    unsafe fn fma_f32(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        // SAFETY: part of the baseline.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma_f64(a: float64x2_t, b: float64x2_t, c: float64x2_t) -> float64x2_t {
+        // SAFETY: part of the baseline.
+        unsafe { vfmaq_f64(c, a, b) }
+    }
+    vector!(as_is, float32x4_t: 4 f32, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, fma_f32);
+    vector!(as_is, float64x2_t: 2 f64, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, fma_f64);
 }
 
 /// The portable register: an array the compiler keeps in whatever vectors the baseline has.
@@ -213,6 +231,10 @@ macro_rules! lanes {
         unsafe impl Vector for Lanes<$e, $n> {
             type E = $e;
             const N: usize = $n;
+            #[inline(always)]
+            unsafe fn enter<R>(f: impl FnOnce() -> R) -> R {
+                f()
+            }
             #[inline(always)]
             unsafe fn splat(x: $e) -> Self {
                 Self([x; $n])

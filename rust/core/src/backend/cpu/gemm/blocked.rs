@@ -1,0 +1,272 @@
+//! The product by blocks: a part of both operands that fits the caches is packed, then tiles of the result are claimed
+//! by the threads. Nothing about an element depends on the tile it is in, nor on who computes it.
+
+use super::kernel::{Operands, Target, block};
+use super::pack::{Lines, Scratch, pack};
+use crate::dtype::Real;
+use crate::parallel;
+use crate::simd::Vector;
+
+/// Steps of `k` that are packed at once: a sliver of the right operand takes half of the first cache.
+const K_BYTES: usize = 1024;
+/// Columns and rows that are packed at once.
+const COLS: usize = 4096;
+const ROWS: usize = 3072;
+/// Rows of a tile: its part of the left operand takes a part of the second cache.
+const TILE_ROWS: usize = 144;
+const TILE_COLS: usize = 512;
+/// Below this many multiplications a product stays on its thread, and tiles are not made smaller than a fraction.
+const ALONE: usize = 1 << 18;
+/// A result is cut into this many tiles if they do not become too small.
+const TILES: usize = 16;
+
+/// One product: `target = base + a * b` with `m` rows, `n` columns and `k` steps.
+#[derive(Clone, Copy)]
+pub(super) struct Product<E> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub a: *const E,
+    pub a_row: isize,
+    pub a_k: isize,
+    pub b: *const E,
+    pub b_k: isize,
+    pub b_col: isize,
+    pub target: Target<E>,
+}
+
+// SAFETY: plain addresses; what may be read and written behind them is the promise of `product`'s caller.
+unsafe impl<E: Send> Send for Product<E> {}
+// SAFETY: as above.
+unsafe impl<E: Sync> Sync for Product<E> {}
+
+impl<E> Product<E> {
+    /// The transposed product: the result is the same matrix, read the other way.
+    pub fn transposed(self) -> Self {
+        let t = self.target;
+        Self {
+            m: self.n,
+            n: self.m,
+            k: self.k,
+            a: self.b,
+            a_row: self.b_col,
+            a_k: self.b_k,
+            b: self.a,
+            b_k: self.a_k,
+            b_col: self.a_row,
+            target: Target {
+                c_row: t.c_col,
+                c_col: t.c_row,
+                base_row: t.base_col,
+                base_col: t.base_row,
+                ..t
+            },
+        }
+    }
+}
+
+/// A part of the product that is packed: rows, columns and steps, and where the packed operands are.
+struct Part<E> {
+    x: Product<E>,
+    /// The left operand, if it was packed.
+    a: Option<*const E>,
+    /// The right operand; if it was not packed, only its last, incomplete sliver is here.
+    b: *const E,
+    b_packed: bool,
+}
+
+// SAFETY: as for `Product`; the packed operands are only read.
+unsafe impl<E: Sync> Sync for Part<E> {}
+
+/// # Safety
+/// The operands are readable, the target writable and not touched by anyone else; the base may be the target itself
+/// and overlaps it in no other way. The machine has the instructions of `V`.
+pub(super) unsafe fn product<V: Vector, const MR: usize, const NV: usize>(x: Product<V::E>)
+where
+    V::E: Real,
+{
+    let nr = NV * V::N;
+    let steps = even_part(x.k, K_BYTES / size_of::<V::E>(), 1);
+    let (cols, rows) = (even_part(x.n, COLS, nr), even_part(x.m, ROWS, MR));
+    // A sliver of the right operand is used once for every block of rows: packing a row-major one pays late.
+    let b_packed = x.b_col != 1 || x.m > 8 * MR;
+    let a_packed = x.n > 8 * nr || (x.a_row != 1 && x.a_k != 1);
+    let b_room = Scratch::<V::E>::new((if b_packed { cols.next_multiple_of(nr) } else { nr }) * steps + 64);
+    let a_room = a_packed.then(|| Scratch::<V::E>::new(rows.next_multiple_of(MR) * steps + 64));
+    for col in (0..x.n).step_by(cols) {
+        for step in (0..x.k).step_by(steps) {
+            for row in (0..x.m).step_by(rows) {
+                let target = x.target.at(row, col);
+                let part = Part {
+                    x: Product {
+                        m: rows.min(x.m - row),
+                        n: cols.min(x.n - col),
+                        k: steps.min(x.k - step),
+                        a: x.a.wrapping_offset(row as isize * x.a_row + step as isize * x.a_k),
+                        b: x.b.wrapping_offset(step as isize * x.b_k + col as isize * x.b_col),
+                        target: if step > 0 { target.onto_itself() } else { target },
+                        ..x
+                    },
+                    a: a_room.as_ref().map(|room| room.ptr().cast_const()),
+                    b: b_room.ptr(),
+                    b_packed,
+                };
+                // SAFETY: the caller's promise; the rooms are large enough and outlive the calls.
+                unsafe {
+                    part.pack::<V, MR, NV>(b_room.ptr(), a_room.as_ref().map(|room| room.ptr()), row == 0);
+                    part.multiply::<V, MR, NV>();
+                }
+            }
+        }
+    }
+}
+
+/// The length of parts of about equal length that `n` is cut into, none longer than `most`: a multiple of `unit`.
+fn even_part(n: usize, most: usize, unit: usize) -> usize {
+    n.div_ceil(n.div_ceil(most).max(1)).next_multiple_of(unit).max(unit)
+}
+
+/// Run `f(0..n)`: by the pool if the work is worth it.
+fn spread(alone: bool, n: usize, f: impl Fn(usize) + Sync) {
+    if alone { (0..n).for_each(f) } else { parallel::tasks(n, f) }
+}
+
+impl<E: Real> Part<E> {
+    fn alone(&self) -> bool {
+        self.x.m * self.x.n * self.x.k < ALONE
+    }
+
+    /// Pack what this part needs; `fresh_b` is false when the right operand is there already.
+    ///
+    /// # Safety
+    /// See `product`; the rooms have the size of the operands rounded up to slivers.
+    unsafe fn pack<V: Vector<E = E>, const MR: usize, const NV: usize>(
+        &self,
+        b_room: *mut E,
+        a_room: Option<*mut E>,
+        fresh_b: bool,
+    ) {
+        let (x, nr) = (self.x, NV * V::N);
+        // What of the right operand is packed: all columns, or those after the last whole sliver.
+        let first = if self.b_packed { 0 } else { x.n / nr * nr };
+        // Slivers of about 8000 elements a task.
+        let grain = (8192 / (x.k * nr).max(1)).max(1);
+        let b_tasks = if fresh_b { (x.n - first).div_ceil(nr).div_ceil(grain) } else { 0 };
+        let a_grain = grain * nr.div_ceil(MR);
+        let a_tasks = if a_room.is_some() { x.m.div_ceil(MR).div_ceil(a_grain) } else { 0 };
+        let rooms = (b_room as usize, a_room.map_or(0, |room| room as usize));
+        spread(self.alone() || b_tasks + a_tasks <= 1, b_tasks + a_tasks, |task| {
+            let (x, b_room, a_room) = (&self.x, rooms.0 as *mut E, rooms.1 as *mut E);
+            // SAFETY: the machine has the instructions; each task reads and fills slivers of its own.
+            unsafe {
+                V::enter(
+                    #[inline(always)]
+                    || {
+                        if task < b_tasks {
+                            let at = task * grain * nr;
+                            let n = (x.n - first - at).min(grain * nr);
+                            let data = x.b.wrapping_offset((first + at) as isize * x.b_col);
+                            let lines = Lines { data, lines: n, line: x.b_col, step: x.b_k, k: x.k };
+                            pack_by::<E>(lines, nr, b_room.add(at * x.k));
+                        } else {
+                            let at = (task - b_tasks) * a_grain * MR;
+                            let n = (x.m - at).min(a_grain * MR);
+                            let data = x.a.wrapping_offset(at as isize * x.a_row);
+                            let lines = Lines { data, lines: n, line: x.a_row, step: x.a_k, k: x.k };
+                            pack::<E, MR>(lines, a_room.add(at * x.k));
+                        }
+                    },
+                )
+            };
+        });
+    }
+
+    /// # Safety
+    /// See `product`; the operands are packed.
+    unsafe fn multiply<V: Vector<E = E>, const MR: usize, const NV: usize>(&self) {
+        let (x, nr) = (self.x, NV * V::N);
+        let (tile_rows, tile_cols) = tile_size(&x, MR, nr);
+        let across = x.n.div_ceil(tile_cols);
+        spread(self.alone(), across * x.m.div_ceil(tile_rows), |tile| {
+            let (row, col) = (tile / across * tile_rows, tile % across * tile_cols);
+            let (rows, cols) = (row..(row + tile_rows).min(x.m), col..(col + tile_cols).min(x.n));
+            // SAFETY: the machine has the instructions, and tiles do not overlap.
+            unsafe {
+                V::enter(
+                    #[inline(always)]
+                    || self.tile::<V, MR, NV>(rows, cols),
+                )
+            };
+        });
+    }
+
+    /// # Safety
+    /// See `product`; `rows` starts at a multiple of `MR` and `cols` at one of the columns of a block.
+    #[inline(always)]
+    unsafe fn tile<V: Vector<E = E>, const MR: usize, const NV: usize>(
+        &self,
+        rows: std::ops::Range<usize>,
+        cols: std::ops::Range<usize>,
+    ) {
+        let (x, nr) = (self.x, NV * V::N);
+        for col in cols.clone().step_by(nr) {
+            let (b, b_k) = if self.b_packed {
+                (self.b.wrapping_add(col * x.k), nr as isize)
+            } else if col + nr <= x.n {
+                (x.b.wrapping_add(col), x.b_k)
+            } else {
+                (self.b, nr as isize)
+            };
+            for row in rows.clone().step_by(MR) {
+                let (a, a_row, a_k) = match self.a {
+                    Some(a) => (a.wrapping_add(row * x.k), 1, MR as isize),
+                    None => (x.a.wrapping_offset(row as isize * x.a_row), x.a_row, x.a_k),
+                };
+                let operands = Operands { k: x.k, a, a_row, a_k, b, b_k };
+                // SAFETY: the caller's promise; the block lies in the tile.
+                unsafe {
+                    block::<V, MR, NV>(
+                        operands,
+                        MR.min(rows.end - row),
+                        nr.min(cols.end - col),
+                        x.target.at(row, col),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Rows and columns of a tile: smaller ones if there would be too few tiles for the threads.
+fn tile_size<E>(x: &Product<E>, mr: usize, nr: usize) -> (usize, usize) {
+    let mut rows = even_part(x.m, TILE_ROWS, mr);
+    let mut cols = even_part(x.n, TILE_COLS, nr);
+    while x.m.div_ceil(rows) * x.n.div_ceil(cols) < TILES && rows * cols * x.k > ALONE {
+        if cols >= 4 * nr && cols >= rows {
+            cols = (cols / 2).next_multiple_of(nr);
+        } else if rows >= 2 * mr {
+            rows = (rows / 2).next_multiple_of(mr);
+        } else {
+            break;
+        }
+    }
+    (rows, cols)
+}
+
+/// `pack` with the columns of a block, whose number the type system does not know.
+///
+/// # Safety
+/// See `pack`.
+#[inline(always)]
+unsafe fn pack_by<E: Real>(lines: Lines<E>, nr: usize, out: *mut E) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match nr {
+            4 => pack::<E, 4>(lines, out),
+            8 => pack::<E, 8>(lines, out),
+            16 => pack::<E, 16>(lines, out),
+            32 => pack::<E, 32>(lines, out),
+            _ => unreachable!("no block has {nr} columns"),
+        }
+    }
+}
