@@ -1,6 +1,7 @@
 //! The CPU backend: turns a verb into the loop for the operands' dtypes.
 
 mod pointwise;
+pub mod index;
 pub mod rearrange;
 mod reduce;
 
