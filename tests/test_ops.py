@@ -28,7 +28,9 @@ TORCH_LACKS = {
     "test_in_place": ("asinh", "acosh", "atanh"),  # no derivative of the in-place form
 }
 rows = pytest.mark.parametrize("row", TABLE.values(), ids=list(TABLE))
-differentiable = pytest.mark.parametrize("row", [r for r in TABLE.values() if r.grad], ids=[n for n, r in TABLE.items() if r.grad])
+differentiable = pytest.mark.parametrize(
+    "row", [r for r in TABLE.values() if r.grad], ids=[n for n, r in TABLE.items() if r.grad]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +84,9 @@ def tolerance(row: Op, dtype: str, scale: float = 1.0) -> tuple[float, float]:
 def same(got: Any, want: Any, row: Op, scale: float = 1.0) -> None:
     """A leaf of a result against the recorded one."""
     if not isinstance(want, Recorded):
-        assert got == want["number"] or (got != got and want["number"] != want["number"]), f"{got!r}, not {want['number']!r}"
+        assert got == want["number"] or (got != got and want["number"] != want["number"]), (
+            f"{got!r}, not {want['number']!r}"
+        )
         return
     assert is_tensor(got), f"a {type(got).__name__}, not a tensor"
     assert dtype_name(got) == want.dtype, f"dtype {dtype_name(got)}, not {want.dtype}"
@@ -109,7 +113,9 @@ def compare(result: Any, known: list[Any], row: Op) -> None:
         same(got, want, row)
 
 
-def compare_gradients(got: list[Any], want: list[Any], row: Op, scale: float = 1.0, tol: tuple[float, float] | None = None) -> None:
+def compare_gradients(
+    got: list[Any], want: list[Any], row: Op, scale: float = 1.0, tol: tuple[float, float] | None = None
+) -> None:
     """Recorded gradients; none and zeros are the same."""
     for mine, theirs in zip(got or [None] * len(want), want or [None] * len(got), strict=True):
         if theirs is None or mine is None:
@@ -151,7 +157,9 @@ def test_value(row: Op) -> None:
             if refused(known):
                 raised = error(lambda: call(row, build(row, number, sample, dtype)))  # noqa: B023
                 assert raised is not None, f"not refused: {known['raises']}: {known['text']}"
-                assert raised[0] == known["raises"], f"{raised[0]} ({raised[1]}), not {known['raises']}: {known['text']}"
+                assert raised[0] == known["raises"], (
+                    f"{raised[0]} ({raised[1]}), not {known['raises']}: {known['text']}"
+                )
             else:
                 compare(call(row, build(row, number, sample, dtype)), known, row)
     failures.tell()
@@ -220,7 +228,9 @@ def test_gradient(row: Op) -> None:
         known = recorded(row, f"{number}/grad")
         with failures.sample(f"sample {number} float64"):
             got = gradients(row, number, sample, "float64")
-            assert all(g is None or dtype_name(g) == k.dtype for g, k in zip(got, known, strict=True) if k), "gradient dtype"
+            assert all(g is None or dtype_name(g) == k.dtype for g, k in zip(got, known, strict=True) if k), (
+                "gradient dtype"
+            )
             compare_gradients(got, known, row)
         if "float32" in row.dtypes and applies(sample, "float32") and sample.args:
             low = any("float16" in str(part) for part in (row.name, sample.kwargs))
@@ -266,7 +276,10 @@ def slope_check(act: Callable[..., list[Any]], leaves: list[Any], row: Op, numbe
     eps = 1e-5
 
     def total(sign: float) -> float:
-        moved = [tensor(numbers(leaf) + sign * eps * numbers(v), "float64").requires_grad_() for leaf, v in zip(leaves, ways, strict=True)]
+        moved = [
+            tensor(numbers(leaf) + sign * eps * numbers(v), "float64").requires_grad_()
+            for leaf, v in zip(leaves, ways, strict=True)
+        ]
         ends = [e for e in act(*moved) if e is not None and e.requires_grad]
         return sum(float((numbers(e) * numbers(u)).sum()) for e, u in zip(ends, weights, strict=True))
 
@@ -303,12 +316,19 @@ def measurable(row: Op, number: int, sample: S) -> bool:
     """Finite differences need float64 all the way and a smooth place."""
     known = recorded(row, f"{number}/float64")
     text = f"{row.name} {sample.kwargs}"
-    if "float16" in text or "float32" in text or "ties" in text or any(isinstance(a, X) and a.values is not None for a in flat(sample.args)):
+    if (
+        "float16" in text
+        or "float32" in text
+        or "ties" in text
+        or any(isinstance(a, X) and a.values is not None for a in flat(sample.args))
+    ):
         return False
     leaves = [k for k in known if isinstance(k, Recorded)]
     if not all(np.isfinite(k.array).all() for k in leaves):
         return False
-    return all(a.dtype in (None, "float64") or a.dtype not in FLOATS for a in flat(sample.args) if isinstance(a, X)) and all(k.dtype not in ("float32", "float16") for k in leaves)
+    return all(
+        a.dtype in (None, "float64") or a.dtype not in FLOATS for a in flat(sample.args) if isinstance(a, X)
+    ) and all(k.dtype not in ("float32", "float16") for k in leaves)
 
 
 @differentiable
@@ -346,8 +366,18 @@ def test_second_slope(row: Op) -> None:
 @differentiable
 def test_gradcheck(row: Op) -> None:
     """The library's own `gradcheck` and `gradgradcheck` agree, on the row's smallest smooth sample."""
-    tried = sorted(((sum(leaf.numel() for leaf in replayed(row, n, s)[1]), n) for n, s in smooth(row, row.grad) if measurable(row, n, s)))
-    tried = [(size, n) for size, n in tried if 1 < size <= 60 and all(leaf.numel() for leaf in replayed(row, n, row.samples[n])[1])]
+    tried = sorted(
+        (
+            (sum(leaf.numel() for leaf in replayed(row, n, s)[1]), n)
+            for n, s in smooth(row, row.grad)
+            if measurable(row, n, s)
+        )
+    )
+    tried = [
+        (size, n)
+        for size, n in tried
+        if 1 < size <= 60 and all(leaf.numel() for leaf in replayed(row, n, row.samples[n])[1])
+    ]
     if not tried:
         pytest.skip("no small smooth sample")
     number = tried[0][1]
@@ -408,7 +438,11 @@ def test_in_place(row: Op) -> None:
                 first, *rest = given.args
                 written = getattr(first.clone(), row.inplace)(*rest, **given.kwargs)
                 weight = cotangent(row, number, "u0", written)
-                compare_gradients(list(T.autograd.grad([written], given.leaves, [weight], allow_unused=True)), recorded(row, f"{number}/grad"), row)
+                compare_gradients(
+                    list(T.autograd.grad([written], given.leaves, [weight], allow_unused=True)),
+                    recorded(row, f"{number}/grad"),
+                    row,
+                )
     failures.tell()
 
 
@@ -418,7 +452,11 @@ def test_out(row: Op) -> None:
     failures = Failures()
     for number, sample in enumerate(row.samples):
         dtype = "float32" if "float32" in row.dtypes else row.dtypes[0]
-        if not (sample.out and applies(sample, dtype)) or refused(known := recorded(row, f"{number}/{dtype}")) or len(known) != 1:
+        if (
+            not (sample.out and applies(sample, dtype))
+            or refused(known := recorded(row, f"{number}/{dtype}"))
+            or len(known) != 1
+        ):
             continue
         for shape in (known[0].array.shape, (0,)):
             with failures.sample(f"sample {number} out of shape {shape}"):

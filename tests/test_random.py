@@ -85,7 +85,9 @@ def test_streams(kind: str) -> None:
         T.manual_seed(case["seed"])
         for op, name, n, args, want in case["steps"]:
             if (got := text(OPS[op](n, name, *args))) != want:
-                wrong.append(f"seed {case['seed']}: {op}({', '.join(map(str, args))}) of {n} {name}: {got[:40]}, not {want[:40]}")
+                wrong.append(
+                    f"seed {case['seed']}: {op}({', '.join(map(str, args))}) of {n} {name}: {got[:40]}, not {want[:40]}"
+                )
                 break
     assert not wrong, "\n".join(wrong[:12])
 
@@ -126,6 +128,7 @@ def test_seed_types() -> None:
 
 def test_forms_share_the_stream() -> None:
     """The factories, the `_like` forms and the in-place forms draw the same numbers."""
+
     def draw(act: Callable[[], Any]) -> list[float]:
         T.manual_seed(11)
         return act().flatten().tolist()  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,15 @@ def main(families: list[str]) -> None:
         writer = Writer()
         for row in rows:
             try:
-                quiet(lambda row=row: record(writer, row))
+                quiet(partial(record, writer, row))
             except Exception as problem:
                 raise SystemExit(f"{family}: {row.name}: {type(problem).__name__}: {problem}") from problem
             for number in range(len(row.samples)):
-                known = [writer.index[f"{row.name}/{number}/{d}"] for d in DTYPES if f"{row.name}/{number}/{d}" in writer.index]
+                known = [
+                    writer.index[f"{row.name}/{number}/{d}"]
+                    for d in DTYPES
+                    if f"{row.name}/{number}/{d}" in writer.index
+                ]
                 if all(isinstance(entry, dict) for entry in known):
                     unsupported[f"{row.name}/{number}"] = known[0]["text"]
         path = HERE / f"ops_{family}.npz"

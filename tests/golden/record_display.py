@@ -145,7 +145,7 @@ OPTIONS: list[dict[str, Any]] = [
 def vectors() -> None:
     for values in VECTORS:
         for dtype in FLOATS:
-            if dtype is torch.float64 or all(v == v and abs(v) < 3e38 or v != v or abs(v) == INF for v in values):
+            if dtype is torch.float64 or all((v == v and abs(v) < 3e38) or v != v or abs(v) == INF for v in values):
                 written(values, dtype)
     for options, values in itertools.product(OPTIONS[1:], VECTORS[5::4]):
         written(values, torch.float64, **options)

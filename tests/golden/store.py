@@ -34,7 +34,9 @@ class Writer:
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         text = json.dumps({"about": about, "index": self.index}, separators=(",", ":"))
-        np.savez_compressed(path, index=np.frombuffer(text.encode(), np.uint8), data=np.frombuffer(bytes(self.data), np.uint8))
+        np.savez_compressed(
+            path, index=np.frombuffer(text.encode(), np.uint8), data=np.frombuffer(bytes(self.data), np.uint8)
+        )
 
 
 class Recorded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from op_table.row import S, X, bad, lit, only, op, plain, pos, s, x
+from op_table.row import S, bad, lit, only, op, plain, pos, s, x
 from under_test import FLOATS, INTS
 
 NAN, INF = float("nan"), float("inf")

@@ -44,7 +44,9 @@ def gradients(row: Op, number: object, sample: S, dtype: str, make: Make = tenso
     if not results[0]:
         return [None] * len(built.leaves)
     weights = [cotangent(row, number, f"u{k}", leaf) for k, leaf in enumerate(results[0])]
-    ends = [sum(use[k] for use in results[1:]) + results[0][k] if uses > 1 else results[0][k] for k in range(len(weights))]
+    ends = [
+        sum(use[k] for use in results[1:]) + results[0][k] if uses > 1 else results[0][k] for k in range(len(weights))
+    ]
     return list(T.autograd.grad(ends, built.leaves, weights, allow_unused=True))
 
 
@@ -88,5 +90,3 @@ def error(act: Callable[[], Any]) -> tuple[str, str] | None:
     except Exception as raised:  # noqa: BLE001 - the class is what is looked at
         return type(raised).__name__, str(raised)
     return None
-
-

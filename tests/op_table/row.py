@@ -145,7 +145,20 @@ def op(
         method = None if callable(fn) or "." in name else last
     written = (method or last) + "_" if inplace is True else inplace or None
     return Op(
-        name, samples, fn, method or None, written, out, tuple(dtypes), grad, view, twice, signs, tol or {}, why, tuple(errors)
+        name,
+        samples,
+        fn,
+        method or None,
+        written,
+        out,
+        tuple(dtypes),
+        grad,
+        view,
+        twice,
+        signs,
+        tol or {},
+        why,
+        tuple(errors),
     )
 
 
@@ -219,7 +232,12 @@ class Built:
 
 
 def build(
-    row: Op, number: object, sample: S, name: str, make: Callable[[np.ndarray[Any, Any], str], Any] = tensor, grad: bool = False
+    row: Op,
+    number: object,
+    sample: S,
+    name: str,
+    make: Callable[[np.ndarray[Any, Any], str], Any] = tensor,
+    grad: bool = False,
 ) -> Built:
     """Make the sample's inputs in the dtype `name`, through `make`; with `grad`, float inputs ask for gradients."""
     leaves: list[Any] = []
