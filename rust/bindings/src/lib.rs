@@ -47,6 +47,8 @@ mod module {
     #[pymodule_export]
     use crate::tensor::literal::tensor;
     #[pymodule_export]
+    use crate::tensor::matmul::linear;
+    #[pymodule_export]
     use crate::tensor::rearrange::constant_pad_nd;
     #[pymodule_export]
     use crate::types::{PyDType, PyDevice};

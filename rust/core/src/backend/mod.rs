@@ -109,8 +109,8 @@ pub trait Backend: Sync {
             Fold::All => "all",
         }))
     }
-    /// `out += a @ b` or `out = a @ b`: a batch of matrices each, batch dimensions already expanded to one.
-    fn matmul(&self, _a: View, _b: View, _out: View, _accumulate: bool) -> Result<()> {
+    /// `out = base + a @ b` on batches of matrices: `(batch, rows, cols)`, any strides.
+    fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
         Err(self.lacks("matmul"))
     }
 
@@ -133,6 +133,9 @@ impl Backend for Meta {
         Ok(())
     }
     fn binary(&self, _k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
         Ok(())
     }
 }

@@ -28,7 +28,9 @@ impl Tensor {
         let index = index.cast_data(DType::I64)?.contiguous_data()?;
         if let Some(i) = index.slice::<i64>().iter().find(|&&i| i < 0 || i >= n as i64) {
             return Err(match op {
-                "gather" | "scatter" => runtime!("index {i} is out of bounds for dimension {dim} with size {n}"),
+                "gather" | "scatter" => {
+                    runtime!("index {i} is out of bounds for dimension {dim} with size {n}")
+                }
                 _ => index!("index out of range in self"),
             });
         }
@@ -42,7 +44,11 @@ impl Tensor {
         }
         let mut layout = self.layout().clone();
         if self.rank() == 0 {
-            layout = Layout { shape: index.layout().shape.clone(), strides: index.layout().shape.iter().map(|_| 0).collect(), offset: layout.offset };
+            layout = Layout {
+                shape: index.layout().shape.clone(),
+                strides: index.layout().shape.iter().map(|_| 0).collect(),
+                offset: layout.offset,
+            };
             return Ok((layout, 1));
         }
         if index.rank() == 0 {
@@ -117,7 +123,12 @@ impl Tensor {
         }
         if meet == Meet::Multiply {
             return out.record("ScatterBackward2", &[self, src], |_| {
-                |_, _| Err(crate::Error::NotImplemented { op: "the derivative of scatter with reduce='multiply'".into(), dtype: DType::F32 })
+                |_, _| {
+                    Err(crate::Error::NotImplemented {
+                        op: "the derivative of scatter with reduce='multiply'".into(),
+                        dtype: DType::F32,
+                    })
+                }
             });
         }
         let (index, src_shape) = (index.clone(), src.layout().shape.clone());
@@ -172,7 +183,11 @@ impl Tensor {
         }
         let n = self.shape().get(d).copied().unwrap_or(1) as i64;
         let index = index.detach().cast_data(DType::I64)?.contiguous_data()?;
-        let index = if index.rank() == 0 { index.alias(Layout { offset: index.layout().offset, ..Layout::contiguous(&[1]) }) } else { index };
+        let index = if index.rank() == 0 {
+            index.alias(Layout { offset: index.layout().offset, ..Layout::contiguous(&[1]) })
+        } else {
+            index
+        };
         let below = if op == "index_select" { 0 } else { -n };
         if index.slice::<i64>().iter().any(|&i| i < below || i >= n) {
             return Err(index!("index out of range in self"));
@@ -189,7 +204,9 @@ impl Tensor {
         let out = if self.rank() == 0 { out.alias(Layout::contiguous(&[])) } else { out };
         let (shape, dtype) = (self.layout().shape.clone(), self.dtype());
         out.record("IndexSelectBackward0", &[self], |_| {
-            move |_, g| grads![Some(Tensor::zeros(&shape, dtype)?.index_add(dim, &index, g, Scalar::Int(1))?)]
+            move |_, g| {
+                grads![Some(Tensor::zeros(&shape, dtype)?.index_add(dim, &index, g, Scalar::Int(1))?)]
+            }
         })
     }
 
@@ -197,7 +214,11 @@ impl Tensor {
     pub fn index_add(&self, dim: isize, index: &Tensor, source: &Tensor, alpha: Scalar) -> Result<Tensor> {
         let (d, index) = self.index_vector("index_add", dim, index)?;
         if source.dtype() != self.dtype() {
-            return Err(runtime!("index_add_(): self ({}) and source ({}) must have the same scalar type", self.dtype().scalar_type(), source.dtype().scalar_type()));
+            return Err(runtime!(
+                "index_add_(): self ({}) and source ({}) must have the same scalar type",
+                self.dtype().scalar_type(),
+                source.dtype().scalar_type()
+            ));
         }
         self.index_meet("IndexAddBackward0", d, index, source, Some(alpha))
     }
@@ -206,20 +227,36 @@ impl Tensor {
     pub fn index_copy(&self, dim: isize, index: &Tensor, source: &Tensor) -> Result<Tensor> {
         let (d, index) = self.index_vector("index_copy", dim, index)?;
         if source.dtype() != self.dtype() {
-            return Err(runtime!("index_copy_(): self and source expected to have the same dtype, but got (self) {} and (source) {}", self.dtype().scalar_type(), source.dtype().scalar_type()));
+            return Err(runtime!(
+                "index_copy_(): self and source expected to have the same dtype, but got (self) {} and (source) {}",
+                self.dtype().scalar_type(),
+                source.dtype().scalar_type()
+            ));
         }
         self.index_meet("IndexCopyBackward0", d, index, source, None)
     }
 
     /// `index_add` (with alpha) and `index_copy` (without).
-    fn index_meet(&self, name: &'static str, d: usize, index: Tensor, source: &Tensor, alpha: Option<Scalar>) -> Result<Tensor> {
+    fn index_meet(
+        &self,
+        name: &'static str,
+        d: usize,
+        index: Tensor,
+        source: &Tensor,
+        alpha: Option<Scalar>,
+    ) -> Result<Tensor> {
         let x = if self.rank() == 0 { self.unsqueeze(0)? } else { self.clone() };
         let mut expected = x.layout().shape.clone();
         expected[d] = index.numel();
         let flat = source.numel() == crate::shape::numel(&expected) && source.rank() <= 1 && self.rank() <= 1;
         if source.shape() != expected.as_slice() && !flat {
-            return Err(runtime!("{}: source and destination must have the same shape outside dimension {d}: source {}, destination {}, index {}",
-                if alpha.is_some() { "index_add_()" } else { "index_copy_()" }, show(source.shape()), show(self.shape()), show(index.shape())));
+            return Err(runtime!(
+                "{}: source and destination must have the same shape outside dimension {d}: source {}, destination {}, index {}",
+                if alpha.is_some() { "index_add_()" } else { "index_copy_()" },
+                show(source.shape()),
+                show(self.shape()),
+                show(index.shape())
+            ));
         }
         let picks = x.along_dim(d, &index);
         let scale = |t: &Tensor| match alpha {
@@ -259,7 +296,10 @@ impl Tensor {
     /// A copy with the given indices of one dimension set to one value (a zero-dim tensor).
     pub fn index_fill(&self, dim: isize, index: &Tensor, value: &Tensor) -> Result<Tensor> {
         if value.rank() != 0 {
-            return Err(runtime!("index_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).", value.rank()));
+            return Err(runtime!(
+                "index_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).",
+                value.rank()
+            ));
         }
         let (d, index) = self.index_vector("index_fill", dim, index)?;
         let x = if self.rank() == 0 { self.unsqueeze(0)? } else { self.clone() };
@@ -279,7 +319,10 @@ impl Tensor {
 
     fn check_mask(op: &str, mask: &Tensor) -> Result<()> {
         if mask.dtype() != DType::Bool {
-            return Err(runtime!("{op} only supports boolean masks, but got mask with dtype {}", mask.dtype().name()));
+            return Err(runtime!(
+                "{op} only supports boolean masks, but got mask with dtype {}",
+                mask.dtype().name()
+            ));
         }
         Ok(())
     }
@@ -288,10 +331,16 @@ impl Tensor {
     pub fn masked_fill(&self, mask: &Tensor, value: &Tensor) -> Result<Tensor> {
         Self::check_mask("masked_fill_", mask)?;
         if value.rank() != 0 {
-            return Err(runtime!("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).", value.rank()));
+            return Err(runtime!(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).",
+                value.rank()
+            ));
         }
         if !value.dtype().can_cast(self.dtype()) && !value.is_wrapped() {
-            return Err(runtime!("value cannot be converted to type {} without overflow", self.dtype().name()));
+            return Err(runtime!(
+                "value cannot be converted to type {} without overflow",
+                self.dtype().name()
+            ));
         }
         let shape = broadcast(self.shape(), mask.shape())?;
         let x = self.expand_data(&shape)?;
@@ -315,8 +364,14 @@ impl Tensor {
             return Err(runtime!("masked_select: expected BoolTensor for mask"));
         }
         let shape = broadcast(self.shape(), mask.shape())?;
-        let picks: Vec<Option<Tensor>> =
-            mask.detach().expand_data(&shape)?.at_least_1d()?.nonzero_columns()?.into_iter().map(Some).collect();
+        let picks: Vec<Option<Tensor>> = mask
+            .detach()
+            .expand_data(&shape)?
+            .at_least_1d()?
+            .nonzero_columns()?
+            .into_iter()
+            .map(Some)
+            .collect();
         let wide = crate::tensor::no_grad(|| self.expand(&shape)?.at_least_1d())?;
         let out = crate::tensor::no_grad(|| wide.pick(&picks))?;
         let wide_shape = wide.layout().shape.clone();
@@ -331,14 +386,27 @@ impl Tensor {
     /// A copy with the elements of `source`, in order, where the mask is true.
     pub fn masked_scatter(&self, mask: &Tensor, source: &Tensor) -> Result<Tensor> {
         if mask.dtype() != DType::Bool {
-            return Err(runtime!("masked_scatter_ only supports boolean masks, but got mask with dtype {}", mask.dtype().name()));
+            return Err(runtime!(
+                "masked_scatter_ only supports boolean masks, but got mask with dtype {}",
+                mask.dtype().name()
+            ));
         }
         if source.dtype() != self.dtype() {
-            return Err(runtime!("masked_scatter: expected self and source to have same dtypes but got {} and {}", self.dtype().scalar_type(), source.dtype().scalar_type()));
+            return Err(runtime!(
+                "masked_scatter: expected self and source to have same dtypes but got {} and {}",
+                self.dtype().scalar_type(),
+                source.dtype().scalar_type()
+            ));
         }
         let shape = broadcast(self.shape(), mask.shape())?;
-        let picks: Vec<Option<Tensor>> =
-            mask.detach().expand_data(&shape)?.at_least_1d()?.nonzero_columns()?.into_iter().map(Some).collect();
+        let picks: Vec<Option<Tensor>> = mask
+            .detach()
+            .expand_data(&shape)?
+            .at_least_1d()?
+            .nonzero_columns()?
+            .into_iter()
+            .map(Some)
+            .collect();
         let wide = self.expand(&shape)?.at_least_1d()?;
         let n = picks.first().and_then(Option::as_ref).map_or(0, Tensor::numel);
         if source.numel() < n {
@@ -356,7 +424,10 @@ impl Tensor {
     /// Elements by their row-major number.
     pub fn take(&self, index: &Tensor) -> Result<Tensor> {
         if index.dtype() != DType::I64 {
-            return Err(runtime!("take(): Expected a long tensor for index, but got {}", index.dtype().scalar_type()));
+            return Err(runtime!(
+                "take(): Expected a long tensor for index, but got {}",
+                index.dtype().scalar_type()
+            ));
         }
         if self.numel() == 0 && index.numel() != 0 {
             return Err(index!("take(): tried to take from an empty tensor"));
@@ -403,7 +474,11 @@ impl Tensor {
             }
         }
         if out.len() > self.rank() {
-            return Err(index!("too many indices for tensor of dimension {} (got {})", self.rank(), out.len()));
+            return Err(index!(
+                "too many indices for tensor of dimension {} (got {})",
+                self.rank(),
+                out.len()
+            ));
         }
         out.resize(self.rank(), None);
         Ok(out)
@@ -453,5 +528,9 @@ impl Tensor {
 }
 
 fn multiply<T: Element>(a: T, b: T) -> T {
-    if T::DTYPE.is_float() { T::from_f64(a.to_f64() * b.to_f64()) } else { T::from_i64(a.to_i64().wrapping_mul(b.to_i64())) }
+    if T::DTYPE.is_float() {
+        T::from_f64(a.to_f64() * b.to_f64())
+    } else {
+        T::from_i64(a.to_i64().wrapping_mul(b.to_i64()))
+    }
 }

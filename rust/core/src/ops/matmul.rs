@@ -1,1 +1,481 @@
-//! Matrix products of all ranks.
+//! Matrix products of all ranks: mm, bmm, mv, dot, outer, addmm, linear, matmul.
+
+use crate::backend::backend;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::layout::Layout;
+use crate::shape::{Dims, broadcast, show};
+use crate::tensor::{Scalar, Tensor};
+use crate::{grads, runtime};
+
+/// How PyTorch's C++ names a dtype in the messages of these ops.
+fn c_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bool => "bool",
+        DType::U8 => "unsigned char",
+        DType::I8 => "signed char",
+        DType::I16 => "short",
+        DType::I32 => "int",
+        DType::I64 => "int64_t",
+        DType::F16 => "c10::Half",
+        DType::BF16 => "c10::BFloat16",
+        DType::F32 => "float",
+        DType::F64 => "double",
+    }
+}
+
+fn same_dtype(a: &Tensor, b: &Tensor) -> Result<()> {
+    if a.dtype() != b.dtype() {
+        return Err(runtime!(
+            "expected m1 and m2 to have the same dtype, but got: {} != {}",
+            c_name(a.dtype()),
+            c_name(b.dtype())
+        ));
+    }
+    Ok(())
+}
+
+impl Tensor {
+    /// `base + self @ other` on `(batch, rows, cols)` operands, without history.
+    fn product(&self, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
+        let (a, b) = (self.shape(), other.shape());
+        let out = Tensor::empty_on(Layout::contiguous(&[a[0], a[1], b[2]]), self.dtype(), self.device())?;
+        backend(self.device()).matmul(self.raw(), other.raw(), base.map(Tensor::raw), out.raw())?;
+        Ok(out)
+    }
+
+    /// A matrix as a batch of one, without history.
+    fn as_batch(&self) -> Result<Tensor> {
+        Ok(self.alias(self.layout().unsqueeze(0)?))
+    }
+
+    fn mm_data(&self, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
+        let base = base.map(Tensor::as_batch).transpose()?;
+        let out = self.as_batch()?.product(&other.as_batch()?, base.as_ref())?;
+        Ok(out.alias(Layout::contiguous(&[self.shape()[0], other.shape()[1]])))
+    }
+
+    fn check_mm(&self, other: &Tensor) -> Result<()> {
+        if self.rank() != 2 {
+            return Err(runtime!("self must be a matrix"));
+        }
+        if other.rank() != 2 {
+            return Err(runtime!("mat2 must be a matrix"));
+        }
+        self.check_inner(other)?;
+        same_dtype(self, other)
+    }
+
+    fn check_inner(&self, other: &Tensor) -> Result<()> {
+        let (a, b) = (self.shape(), other.shape());
+        if a[1] != b[0] {
+            return Err(runtime!(
+                "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
+                a[0],
+                a[1],
+                b[0],
+                b[1]
+            ));
+        }
+        Ok(())
+    }
+
+    /// The product of two matrices.
+    pub fn mm(&self, other: &Tensor) -> Result<Tensor> {
+        self.check_mm(other)?;
+        self.mm_data(other, None)?.record("MmBackward0", &[self, other], |save| {
+            let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
+            move |ctx, g| {
+                let da = b.as_ref().map(|b| g.mm(&b.get(ctx)?.t()?)).transpose()?;
+                let db = a.as_ref().map(|a| a.get(ctx)?.t()?.mm(g)).transpose()?;
+                grads![da, db]
+            }
+        })
+    }
+
+    /// The products of two batches of matrices.
+    pub fn bmm(&self, other: &Tensor) -> Result<Tensor> {
+        if self.rank() != 3 {
+            return Err(runtime!("batch1 must be a 3D tensor"));
+        }
+        if other.rank() != 3 {
+            return Err(runtime!("batch2 must be a 3D tensor"));
+        }
+        let (a, b) = (self.shape(), other.shape());
+        if a[0] != b[0] || a[2] != b[1] {
+            return Err(runtime!(
+                "Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}].",
+                a[0],
+                a[2],
+                b[0],
+                b[1]
+            ));
+        }
+        same_dtype(self, other)?;
+        self.product(other, None)?.record("BmmBackward0", &[self, other], |save| {
+            let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
+            move |ctx, g| {
+                let da = b.as_ref().map(|b| g.bmm(&b.get(ctx)?.transpose(1, 2)?)).transpose()?;
+                let db = a.as_ref().map(|a| a.get(ctx)?.transpose(1, 2)?.bmm(g)).transpose()?;
+                grads![da, db]
+            }
+        })
+    }
+
+    /// A matrix times a vector.
+    pub fn mv(&self, vec: &Tensor) -> Result<Tensor> {
+        if self.rank() != 2 || vec.rank() != 1 {
+            return Err(runtime!(
+                "vector + matrix @ vector expected, got 1, {}, {}",
+                self.rank(),
+                vec.rank()
+            ));
+        }
+        if self.shape()[1] != vec.shape()[0] {
+            return Err(runtime!(
+                "size mismatch, got input ({}), mat ({}x{}), vec ({})",
+                self.shape()[0],
+                self.shape()[0],
+                self.shape()[1],
+                vec.shape()[0]
+            ));
+        }
+        if self.dtype() != vec.dtype() {
+            return Err(runtime!(
+                "expected mat and vec to have the same dtype, but got {} and {}",
+                self.dtype().scalar_type(),
+                vec.dtype().scalar_type()
+            ));
+        }
+        let column = vec.alias(vec.layout().unsqueeze(1)?);
+        let out = self.mm_data(&column, None)?.alias(Layout::contiguous(&[self.shape()[0]]));
+        out.record("MvBackward0", &[self, vec], |save| {
+            let (a, v) = (save.input_for(0, 1), save.input_for(1, 0));
+            move |ctx, g| {
+                let da = v.as_ref().map(|v| g.outer(&v.get(ctx)?)).transpose()?;
+                let dv = a.as_ref().map(|a| a.get(ctx)?.t()?.mv(g)).transpose()?;
+                grads![da, dv]
+            }
+        })
+    }
+
+    /// The inner product of two vectors.
+    pub fn dot(&self, other: &Tensor) -> Result<Tensor> {
+        if self.rank() != 1 || other.rank() != 1 {
+            return Err(runtime!(
+                "1D tensors expected, but got {}D and {}D tensors",
+                self.rank(),
+                other.rank()
+            ));
+        }
+        if self.dtype() != other.dtype() {
+            return Err(runtime!(
+                "dot : expected both vectors to have same dtype, but found {} and {}",
+                self.dtype().scalar_type(),
+                other.dtype().scalar_type()
+            ));
+        }
+        if self.numel() != other.numel() {
+            return Err(runtime!(
+                "inconsistent tensor size, expected tensor {} and src {} to have the same number of elements, but got {} and {} elements respectively",
+                show(self.shape()),
+                show(other.shape()),
+                self.numel(),
+                other.numel()
+            ));
+        }
+        let row = self.alias(self.layout().unsqueeze(0)?);
+        let column = other.alias(other.layout().unsqueeze(1)?);
+        let out = row.mm_data(&column, None)?.alias(Layout::contiguous(&[]));
+        out.record("DotBackward0", &[self, other], |save| {
+            let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
+            move |ctx, g| {
+                let da = b.as_ref().map(|b| g.mul(&b.get(ctx)?)).transpose()?;
+                let db = a.as_ref().map(|a| g.mul(&a.get(ctx)?)).transpose()?;
+                grads![da, db]
+            }
+        })
+    }
+
+    /// Every product of an element of one vector with one of the other.
+    pub fn outer(&self, other: &Tensor) -> Result<Tensor> {
+        if self.rank() != 1 || other.rank() != 1 {
+            let (which, rank) = if self.rank() != 1 { ("self", self.rank()) } else { ("vec2", other.rank()) };
+            return Err(runtime!("outer: Expected 1-D argument {which}, but got {rank}-D"));
+        }
+        self.unsqueeze(1)?.mul(other)
+    }
+
+    /// The sum of products over the last dimension of both.
+    pub fn inner(&self, other: &Tensor) -> Result<Tensor> {
+        if self.rank() == 0 || other.rank() == 0 {
+            return self.mul(other);
+        }
+        let (Some((&k, a)), Some((&k2, b))) = (self.shape().split_last(), other.shape().split_last()) else {
+            return self.mul(other);
+        };
+        if k != k2 {
+            return Err(runtime!(
+                "inner() the last dimension must match on both input tensors but got shapes {} and {}",
+                show(self.shape()),
+                show(other.shape())
+            ));
+        }
+        let shape: Dims = a.iter().chain(b).copied().collect();
+        let (rows, cols) = (a.iter().product(), b.iter().product());
+        self.reshape(&[rows, k])?.mm(&other.reshape(&[cols, k])?.t()?)?.reshape(&shape)
+    }
+
+    /// `beta * self + alpha * outer(a, b)`.
+    pub fn addr(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        let scaled =
+            |t: Tensor, by: Scalar| if by.to_f64() == 1.0 { Ok(t) } else { t.mul(&Tensor::wrapped(by)?) };
+        let full = scaled(a.outer(b)?, alpha)?;
+        if beta.to_f64() == 0.0 { Ok(full) } else { full.add(&scaled(self.clone(), beta)?) }
+    }
+
+    /// `beta * self + alpha * (a @ b)`, `self` broadcast to the product's shape.
+    pub fn addmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        if a.rank() != 2 {
+            return Err(runtime!("mat1 must be a matrix, got {}-D tensor", a.rank()));
+        }
+        if b.rank() != 2 {
+            return Err(runtime!("mat2 must be a matrix, got {}-D tensor", b.rank()));
+        }
+        a.check_inner(b)?;
+        self.add_product("AddmmBackward0", a, b, beta, alpha, Tensor::mm)
+    }
+
+    /// As `addmm` for a batch.
+    pub fn baddbmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        if a.rank() != 3 || b.rank() != 3 {
+            let (which, rank) = if a.rank() != 3 { ("batch1", a.rank()) } else { ("batch2", b.rank()) };
+            let _ = rank;
+            return Err(runtime!("{which} must be a 3D tensor"));
+        }
+        self.add_product("BaddbmmBackward0", a, b, beta, alpha, Tensor::bmm)
+    }
+
+    /// As `addmm` for a matrix and a vector.
+    pub fn addmv(&self, a: &Tensor, v: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        self.add_product("AddmvBackward0", a, v, beta, alpha, Tensor::mv)
+    }
+
+    fn add_product(
+        &self,
+        name: &'static str,
+        a: &Tensor,
+        b: &Tensor,
+        beta: Scalar,
+        alpha: Scalar,
+        product: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        if self.dtype() != a.dtype() {
+            return Err(runtime!(
+                "self and mat2 must have the same dtype, but got {} and {}",
+                self.dtype().scalar_type(),
+                a.dtype().scalar_type()
+            ));
+        }
+        let scaled =
+            |t: Tensor, by: Scalar| if by.to_f64() == 1.0 { Ok(t) } else { t.mul(&Tensor::wrapped(by)?) };
+        let out = crate::tensor::no_grad(|| {
+            let full = scaled(product(a, b)?, alpha)?;
+            if !crate::shape::expandable(self.shape(), full.shape()) {
+                return Err(runtime!(
+                    "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {}.  Target sizes: {}.  Tensor sizes: {}",
+                    full.shape().last().copied().unwrap_or(1),
+                    self.shape().last().copied().unwrap_or(1),
+                    full.rank().saturating_sub(1),
+                    show(full.shape()),
+                    show(self.shape())
+                ));
+            }
+            // A beta of 0 drops the first operand, NaN and infinity included.
+            if beta.to_f64() == 0.0 { Ok(full) } else { full.add(&scaled(self.clone(), beta)?) }
+        })?;
+        out.record(name, &[self, a, b], |save| {
+            let (kept_a, kept_b) = (save.input_for(1, 2), save.input_for(2, 1));
+            move |ctx, g| {
+                let ds = ctx.when(0, || scaled(g.clone(), beta))?;
+                let flip = |t: Tensor| if t.rank() == 1 { Ok(t) } else { t.transpose(-2, -1) };
+                let da = kept_b.as_ref().map(|b| {
+                    let b = b.get(ctx)?;
+                    scaled(if b.rank() == 1 { g.outer(&b)? } else { product(g, &flip(b)?)? }, alpha)
+                });
+                let db = kept_a.as_ref().map(|a| scaled(product(&flip(a.get(ctx)?)?, g)?, alpha));
+                grads![ds, da.transpose()?, db.transpose()?]
+            }
+        })
+    }
+
+    /// `self @ weight.T + bias` over the last dimension.
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+        let plain = self.rank() >= 1 && weight.rank() == 2 && bias.is_none_or(|b| b.rank() == 1);
+        if !plain {
+            let wt = if weight.rank() == 2 { weight.t()? } else { weight.clone() };
+            let y = self.matmul(&wt)?;
+            return bias.map_or(Ok(y.clone()), |b| y.add(b));
+        }
+        let (&[out_features, in_features], Some((&last, lead))) = (weight.shape(), self.shape().split_last())
+        else {
+            return Err(runtime!("linear: weight must be a matrix"));
+        };
+        let rows: usize = lead.iter().product();
+        if last != in_features {
+            return Err(runtime!(
+                "mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {in_features}x{out_features})"
+            ));
+        }
+        same_dtype(self, weight)?;
+        if let Some(b) = bias {
+            same_dtype(self, b)?;
+            if b.numel() != out_features && b.numel() != 1 {
+                return Err(runtime!(
+                    "The expanded size of the tensor ({out_features}) must match the existing size ({}) at non-singleton dimension 1.  Target sizes: [{rows}, {out_features}].  Tensor sizes: {}",
+                    b.numel(),
+                    show(b.shape())
+                ));
+            }
+        }
+        let x = match self.layout().view(&[rows, last]) {
+            Some(layout) => self.alias(layout),
+            None => self.contiguous_data()?.alias(Layout::contiguous(&[rows, last])),
+        };
+        let wt = weight.alias(weight.layout().transpose(0, 1)?);
+        let base = bias.map(|b| b.expand_data(&[rows, out_features])).transpose()?;
+        let mut shape = Dims::from_slice(lead);
+        shape.push(out_features);
+        let out = x.mm_data(&wt, base.as_ref())?.alias(Layout::contiguous(&shape));
+        let name = match (bias, self.rank()) {
+            (Some(_), 2) => "AddmmBackward0",
+            (None, 2) => "MmBackward0",
+            (_, 1) => "SqueezeBackward1",
+            (Some(_), _) => "ViewBackward0",
+            (None, _) => "UnsafeViewBackward0",
+        };
+        let none;
+        let third = match bias {
+            Some(b) => b,
+            None => {
+                none = Tensor::empty(&[0], self.dtype())?;
+                &none
+            }
+        };
+        out.record(name, &[self, weight, third], |save| {
+            let (x, w) = (save.input_for(0, 1), save.input_for(1, 0));
+            let x_shape = self.layout().shape.clone();
+            move |ctx, g| {
+                let g2 = g.reshape(&[rows, out_features])?;
+                let dx = w.as_ref().map(|w| g2.mm(&w.get(ctx)?)?.view(&x_shape)).transpose()?;
+                let dw = x
+                    .as_ref()
+                    .map(|x| g2.t()?.mm(&x.get(ctx)?.reshape(&[rows, in_features])?))
+                    .transpose()?;
+                let db = ctx.when(2, || g2.sum(&[0], false, None))?;
+                grads![dx, dw, db]
+            }
+        })
+    }
+
+    /// The matrix product with NumPy's rules: vectors are rows or columns, leading dimensions are batches that
+    /// broadcast.
+    pub fn matmul(&self, other: &Tensor) -> Result<Tensor> {
+        match (self.rank(), other.rank()) {
+            (0, _) | (_, 0) => Err(runtime!(
+                "both arguments to matmul need to be at least 1D, but they are {}D and {}D",
+                self.rank(),
+                other.rank()
+            )),
+            (1, 1) => self.dot(other),
+            (2, 1) => self.mv(other),
+            (1, 2) => self.unsqueeze(0)?.mm(other)?.squeeze(Some(&[0])),
+            (2, 2) => self.mm(other),
+            // One matrix for a whole batch is one large product.
+            (a, b) if a >= 3 && b <= 2 => self.matmul_folded(other),
+            _ => self.matmul_batched(other),
+        }
+    }
+
+    fn matmul_folded(&self, other: &Tensor) -> Result<Tensor> {
+        let Some((&k, lead)) = self.shape().split_last() else { return self.mm(other) };
+        let rows = lead.iter().product();
+        let flat = self.reshape(&[rows, k])?;
+        let mut shape = Dims::from_slice(lead);
+        if other.rank() == 1 {
+            return flat.mv(other)?.reshape(&shape);
+        }
+        shape.push(other.shape()[1]);
+        flat.mm(other)?.reshape(&shape)
+    }
+
+    fn matmul_batched(&self, other: &Tensor) -> Result<Tensor> {
+        let a = if self.rank() == 1 { self.unsqueeze(0)? } else { self.clone() };
+        let b = if other.rank() == 1 { other.unsqueeze(1)? } else { other.clone() };
+        let (ra, rb) = (a.rank(), b.rank());
+        let (m, k, k2, n) = (a.shape()[ra - 2], a.shape()[ra - 1], b.shape()[rb - 2], b.shape()[rb - 1]);
+        let batch = broadcast(&a.shape()[..ra - 2], &b.shape()[..rb - 2])?;
+        let size: usize = batch.iter().product();
+        if k != k2 {
+            return Err(runtime!(
+                "Expected size for first two dimensions of batch2 tensor to be: [{size}, {k}] but got: [{size}, {k2}]."
+            ));
+        }
+        let full = |t: &Tensor, rows: usize, cols: usize| -> Result<Tensor> {
+            let mut shape = batch.clone();
+            shape.extend_from_slice(&[rows, cols]);
+            t.expand(&shape)?.reshape(&[size, rows, cols])
+        };
+        let mut shape = batch.clone();
+        if self.rank() > 1 {
+            shape.push(m);
+        }
+        if other.rank() > 1 {
+            shape.push(n);
+        }
+        full(&a, m, k)?.bmm(&full(&b, k, n)?)?.reshape(&shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::check::check_vjp;
+
+    fn numbers(shape: &[usize]) -> Tensor {
+        let values: Vec<f64> =
+            (0..crate::shape::numel(shape)).map(|i| ((i * 37 % 23) as f64 - 11.0) / 7.0).collect();
+        Tensor::from_slice(&values, shape).expect("small")
+    }
+
+    #[test]
+    fn every_pair_of_ranks_matches_finite_differences() {
+        let shapes: [(&[usize], &[usize]); 9] = [
+            (&[3], &[3]),
+            (&[2, 3], &[3]),
+            (&[3], &[3, 2]),
+            (&[2, 3], &[3, 4]),
+            (&[2, 2, 3], &[3, 4]),
+            (&[2, 2, 3], &[3]),
+            (&[2, 3], &[2, 3, 4]),
+            (&[3], &[2, 3, 4]),
+            (&[2, 1, 2, 3], &[3, 3, 2]),
+        ];
+        for (a, b) in shapes {
+            let (taped, measured) =
+                check_vjp(|x| x[0].matmul(&x[1]), &[numbers(a), numbers(b)]).expect("fits");
+            assert!((taped - measured).abs() < 1e-6, "{a:?} {b:?}: {taped} {measured}");
+        }
+    }
+
+    #[test]
+    fn linear_and_addmm_match_finite_differences() {
+        let (x, w, b) = (numbers(&[2, 2, 3]), numbers(&[4, 3]), numbers(&[4]));
+        let (taped, measured) = check_vjp(|v| v[0].linear(&v[1], Some(&v[2])), &[x, w, b]).expect("fits");
+        assert!((taped - measured).abs() < 1e-6, "{taped} {measured}");
+        let (c, a, b) = (numbers(&[4]), numbers(&[2, 3]), numbers(&[3, 4]));
+        let f = |v: &[Tensor]| v[0].addmm(&v[1], &v[2], 0.5.into(), 2.0.into());
+        let (taped, measured) = check_vjp(f, &[c, a, b]).expect("fits");
+        assert!((taped - measured).abs() < 1e-6, "{taped} {measured}");
+    }
+}

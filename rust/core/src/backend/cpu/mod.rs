@@ -1,6 +1,8 @@
 //! The CPU backend: turns a verb into the loop for the operands' dtypes.
 
+mod matmul;
 mod pointwise;
+pub mod gemm;
 pub mod index;
 pub mod rearrange;
 mod reduce;
@@ -102,6 +104,10 @@ impl Backend for Cpu {
             _ => pointwise::choose::<u64>(cond, a, b, out),
         }
         Ok(())
+    }
+
+    fn matmul(&self, a: View, b: View, base: Option<View>, out: View) -> Result<()> {
+        matmul::matmul(a, b, base, out)
     }
 
     fn reduce(&self, fold: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
