@@ -239,8 +239,9 @@ def typename(obj: Any) -> str:
     """The name of an object's type with its module; of a tensor, `tensorrs.FloatTensor`."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[no-any-return]
-    cls = obj if isinstance(obj, type) else type(obj)
-    return f"{cls.__module__}.{cls.__qualname__}"
+    named = obj if hasattr(obj, "__module__") and hasattr(obj, "__qualname__") else type(obj)
+    module = getattr(named, "__module__", None)
+    return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"
 
 
 assert Size  # the bindings look it up when a shape is first asked for

@@ -131,6 +131,7 @@ def _record(cls: type[Function], ctx: Function, args: tuple[Any, ...], inputs: l
             with_view = t.detach()
             results[i] = with_view
             ctx._to_save = tuple(with_view if s is t else s for s in ctx._to_save)
+            ctx._fixed = tuple(with_view if s is t else s for s in ctx._fixed)
     outputs = [t for t in results if isinstance(t, Tensor)]
     fixed = {id(t) for t in ctx._fixed}
     rule = functools.partial(_call_backward, cls, ctx, [isinstance(a, Tensor) for a in args], _shapes(results))

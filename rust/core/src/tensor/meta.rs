@@ -81,17 +81,9 @@ impl Tensor {
         if meta.requires_grad() {
             return true;
         }
-        // A view of a base that got a history after the view was made.
+        // A view follows its base, which may have come to require gradients after the view was made.
         let base = meta.state().view.as_ref().map(|v| v.base.clone());
-        base.is_some_and(|b| self.dtype().is_float() && b.requires_grad() && self.view_is_stale())
-    }
-
-    fn view_is_stale(&self) -> bool {
-        self.meta()
-            .state()
-            .view
-            .as_ref()
-            .is_some_and(|v| v.creation == Creation::Default && v.version != self.storage().version())
+        base.is_some_and(|b| self.dtype().is_float() && b.requires_grad())
     }
 
     pub fn is_leaf(&self) -> bool {
