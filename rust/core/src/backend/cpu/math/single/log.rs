@@ -1,0 +1,115 @@
+//! Logarithms, powers and what is made of them, through f64.
+
+use crate::backend::cpu::math::wide::{self, clamp};
+
+const INFINITY: f64 = f64::INFINITY;
+
+/// Give a logarithm that is right for finite positive x its values elsewhere.
+#[inline(always)]
+fn log(x: f64, log: f64) -> f64 {
+    let y = if x > 0.0 { log } else { f64::NAN };
+    let y = if x == 0.0 { -INFINITY } else { y };
+    if x == INFINITY { x } else { y }
+}
+
+#[inline(always)]
+pub fn ln(x: f32) -> f32 {
+    let x = f64::from(x);
+    log(x, wide::ln(x)) as f32
+}
+
+#[inline(always)]
+pub fn log2(x: f32) -> f32 {
+    let x = f64::from(x);
+    log(x, wide::log2(x)) as f32
+}
+
+#[inline(always)]
+pub fn log10(x: f32) -> f32 {
+    let x = f64::from(x);
+    log(x, wide::ln(x) * std::f64::consts::LOG10_E) as f32
+}
+
+#[inline(always)]
+pub fn log1p(x: f32) -> f32 {
+    let wide = f64::from(x);
+    (log(1.0 + wide, wide::log1p(wide)) as f32).copysign(x)
+}
+
+#[inline(always)]
+pub fn logit(x: f32) -> f32 {
+    let x = f64::from(x);
+    let odds = x / (1.0 - x);
+    log(odds, wide::ln(odds)) as f32
+}
+
+#[inline(always)]
+pub fn softplus(x: f32, beta: f32, threshold: f32) -> f32 {
+    let scaled = x * beta;
+    let y = wide::log1p(wide::exp(clamp(scaled.into(), -200.0, 200.0)));
+    let y = (y / f64::from(beta)) as f32;
+    if scaled > threshold { x } else { y }
+}
+
+#[inline(always)]
+pub fn logaddexp(x: f32, y: f32) -> f32 {
+    let (x, y) = (f64::from(x), f64::from(y));
+    let high = if x > y { x } else { y };
+    // Equal infinities have no difference.
+    let gap = if x == y { 0.0 } else { x - y };
+    (high + wide::log1p(wide::exp(clamp(-gap.abs(), -200.0, 0.0)))) as f32
+}
+
+#[inline(always)]
+pub fn asinh(x: f32) -> f32 {
+    let a = f64::from(x.abs());
+    let y = wide::log1p(a + a * (a / (1.0 + (a * a + 1.0).sqrt())));
+    ((if a < INFINITY { y } else { a }) as f32).copysign(x)
+}
+
+#[inline(always)]
+pub fn acosh(x: f32) -> f32 {
+    let x = f64::from(x);
+    let t = x - 1.0;
+    let y = wide::log1p(t + (t * (t + 2.0)).sqrt());
+    let y = if x >= 1.0 { y } else { f64::NAN };
+    (if x == INFINITY { x } else { y }) as f32
+}
+
+#[inline(always)]
+pub fn atanh(x: f32) -> f32 {
+    let a = f64::from(x.abs());
+    let y = 0.5 * wide::log1p(2.0 * a / (1.0 - a));
+    let y = if a < 1.0 { y } else { f64::NAN };
+    ((if a == 1.0 { INFINITY } else { y }) as f32).copysign(x)
+}
+
+#[inline(always)]
+pub fn hypot(x: f32, y: f32) -> f32 {
+    let (a, b) = (f64::from(x), f64::from(y));
+    let size = (a * a + b * b).sqrt() as f32;
+    // An infinite side wins over NaN.
+    if x.abs() == f32::INFINITY || y.abs() == f32::INFINITY { f32::INFINITY } else { size }
+}
+
+/// `2^(y log2 |x|)` with the sign and the exceptions of C's `pow`.
+#[inline(always)]
+pub fn pow(x: f32, y: f32) -> f32 {
+    // Whole numbers, and even ones from twice that on, are all that is left of f32 here.
+    const WHOLE: f32 = 16_777_216.0;
+    let a = f64::from(x.abs());
+    let log = if a == 0.0 { -INFINITY } else { wide::log2(a) };
+    // Also NaN.
+    let log = if a < INFINITY { log } else { a };
+    let size = wide::exp2(clamp(f64::from(y) * log, -300.0, 300.0)) as f32;
+
+    let (h, half) = (y.abs(), 0.5 * y.abs());
+    let whole = h >= WHOLE || super::round(h) == h;
+    let odd = whole && h < WHOLE && super::round(half) != half;
+    let signed = if odd { size.copysign(x) } else { size };
+    // A power of a negative number is real only for whole exponents; infinity and zero have no sign to speak of.
+    let z = if x < 0.0 && x > f32::NEG_INFINITY && !whole { f32::NAN } else { signed };
+    // 1 to any power is 1, and so is -1 to an infinite one.
+    let z = if x == 1.0 || (x == -1.0 && h == f32::INFINITY) { 1.0 } else { z };
+    if y == 0.0 { 1.0 } else { z }
+}
