@@ -141,6 +141,10 @@ pub unsafe trait Vector: Copy {
     /// # Safety
     /// See the trait.
     unsafe fn add(self, other: Self) -> Self;
+    /// Swap rows and columns of `N` registers.
+    /// # Safety
+    /// See the trait; `x` has `N` registers.
+    unsafe fn transpose(x: &mut [Self]);
     /// `self * b + c`, rounded once where the machine can.
     /// # Safety
     /// See the trait.
@@ -148,7 +152,8 @@ pub unsafe trait Vector: Copy {
 }
 
 macro_rules! vector {
-    ($enter:ident, $register:ty : $n:literal $e:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+    ($enter:ident, $register:ty : $n:literal $e:ty, $splat:ident, $load:ident, $store:ident, $add:ident,
+     $fma:ident, $transpose:path) => {
         // SAFETY: the intrinsics touch exactly `N` elements and allow any alignment.
         unsafe impl Vector for $register {
             type E = $e;
@@ -183,6 +188,11 @@ macro_rules! vector {
                 // SAFETY: the caller enables the instructions.
                 unsafe { $fma(self, b, c) }
             }
+            #[inline(always)]
+            unsafe fn transpose(x: &mut [Self]) {
+                // SAFETY: the caller's promise.
+                unsafe { $transpose(x) }
+            }
         }
     };
 }
@@ -191,10 +201,47 @@ macro_rules! vector {
 mod x86 {
     use super::{Vector, as_avx2, as_avx512};
     use std::arch::x86_64::*;
-    vector!(as_avx2, __m256: 8 f32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps);
-    vector!(as_avx2, __m256d: 4 f64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd);
-    vector!(as_avx512, __m512: 16 f32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps);
-    vector!(as_avx512, __m512d: 8 f64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd);
+
+    /// Pairs, then quads, then halves.
+    #[inline(always)]
+    unsafe fn transpose8(x: &mut [__m256]) {
+        // SAFETY: the caller enables AVX2.
+        unsafe {
+            let t: [__m256; 8] = std::array::from_fn(|i| {
+                let (a, b) = (x[i / 2 * 2], x[i / 2 * 2 + 1]);
+                if i % 2 == 0 { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) }
+            });
+            let q: [__m256; 8] = std::array::from_fn(|i| {
+                let (a, b) = (t[i / 4 * 4 + i % 4 / 2], t[i / 4 * 4 + i % 4 / 2 + 2]);
+                if i % 2 == 0 { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }
+            });
+            for i in 0..4 {
+                x[i] = _mm256_permute2f128_ps::<0x20>(q[i], q[i + 4]);
+                x[i + 4] = _mm256_permute2f128_ps::<0x31>(q[i], q[i + 4]);
+            }
+        }
+    }
+
+    /// Pairs, then halves.
+    #[inline(always)]
+    unsafe fn transpose4(x: &mut [__m256d]) {
+        // SAFETY: the caller enables AVX2.
+        unsafe {
+            let t: [__m256d; 4] = std::array::from_fn(|i| {
+                let (a, b) = (x[i / 2 * 2], x[i / 2 * 2 + 1]);
+                if i % 2 == 0 { _mm256_unpacklo_pd(a, b) } else { _mm256_unpackhi_pd(a, b) }
+            });
+            for i in 0..2 {
+                x[i] = _mm256_permute2f128_pd::<0x20>(t[i], t[i + 2]);
+                x[i + 2] = _mm256_permute2f128_pd::<0x31>(t[i], t[i + 2]);
+            }
+        }
+    }
+
+    vector!(as_avx2, __m256: 8 f32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps, transpose8);
+    vector!(as_avx2, __m256d: 4 f64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd, transpose4);
+    vector!(as_avx512, __m512: 16 f32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, super::transpose_lanes);
+    vector!(as_avx512, __m512d: 8 f64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, super::transpose_lanes);
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -217,8 +264,28 @@ mod neon {
         // SAFETY: part of the baseline.
         unsafe { vfmaq_f64(c, a, b) }
     }
-    vector!(as_is, float32x4_t: 4 f32, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, fma_f32);
-    vector!(as_is, float64x2_t: 2 f64, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, fma_f64);
+    vector!(as_is, float32x4_t: 4 f32, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, fma_f32, super::transpose_lanes);
+    vector!(as_is, float64x2_t: 2 f64, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, fma_f64, super::transpose_lanes);
+}
+
+/// Through memory, for registers without a shuffle of their own here.
+#[inline(always)]
+unsafe fn transpose_lanes<V: Vector>(x: &mut [V])
+where
+    V::E: Default,
+{
+    let mut lanes = [[V::E::default(); 16]; 16];
+    // SAFETY: a row has room for the largest register.
+    unsafe {
+        for (row, v) in lanes.iter_mut().zip(&*x) {
+            v.store(row.as_mut_ptr());
+        }
+        for (j, v) in x.iter_mut().enumerate() {
+            let mut column = [V::E::default(); 16];
+            (0..V::N).for_each(|i| column[i] = lanes[i][j]);
+            *v = V::load(column.as_ptr());
+        }
+    }
 }
 
 /// The portable register: an array the compiler keeps in whatever vectors the baseline has.
@@ -257,6 +324,13 @@ macro_rules! lanes {
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * b.0[i] + c.0[i]))
             }
+            #[inline(always)]
+            unsafe fn transpose(x: &mut [Self]) {
+                let rows: [Self; $n] = std::array::from_fn(|i| x[i]);
+                for (j, column) in x.iter_mut().enumerate() {
+                    *column = Self(std::array::from_fn(|i| rows[i].0[j]));
+                }
+            }
         }
     };
 }
@@ -266,6 +340,50 @@ lanes!(f64, 2);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check_transpose<V: Vector>()
+    where
+        V::E: From<u16> + PartialEq + std::fmt::Debug,
+    {
+        // SAFETY: called for registers the machine has; every row has `N` elements.
+        unsafe {
+            let rows: Vec<V::E> = (0..V::N * V::N).map(|i| V::E::from(i as u16)).collect();
+            let mut x: Vec<V> = (0..V::N).map(|i| V::load(rows[i * V::N..].as_ptr())).collect();
+            V::enter(
+                #[inline(always)]
+                || V::transpose(&mut x),
+            );
+            for (j, column) in x.iter().enumerate() {
+                let mut got = rows.clone();
+                column.store(got.as_mut_ptr());
+                (0..V::N).for_each(|i| assert_eq!(got[i], rows[i * V::N + j]));
+            }
+        }
+    }
+
+    #[test]
+    fn registers_are_transposed() {
+        check_transpose::<Lanes<f32, 4>>();
+        check_transpose::<Lanes<f64, 2>>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+            if detect() >= Level::Avx2 {
+                check_transpose::<__m256>();
+                check_transpose::<__m256d>();
+            }
+            if detect() >= Level::Avx512 {
+                check_transpose::<__m512>();
+                check_transpose::<__m512d>();
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            use std::arch::aarch64::{float32x4_t, float64x2_t};
+            check_transpose::<float32x4_t>();
+            check_transpose::<float64x2_t>();
+        }
+    }
 
     #[test]
     fn every_level_computes_the_same_bits() {

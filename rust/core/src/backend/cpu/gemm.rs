@@ -229,12 +229,12 @@ macro_rules! real {
                 unsafe {
                     match simd::level() {
                         #[cfg(target_arch = "x86_64")]
-                        Level::Avx512 => by_shape::<$avx512, 14, 2>(x),
+                        Level::Avx512 => by_shape::<$avx512, $avx2, 14, 2>(x),
                         #[cfg(target_arch = "x86_64")]
-                        Level::Avx2 => by_shape::<$avx2, 6, 2>(x),
+                        Level::Avx2 => by_shape::<$avx2, $avx2, 6, 2>(x),
                         #[cfg(target_arch = "aarch64")]
-                        Level::Neon => by_shape::<$neon, 6, 4>(x),
-                        _ => by_shape::<simd::Lanes<$t, $lanes>, 4, 2>(x),
+                        Level::Neon => by_shape::<$neon, $neon, 6, 4>(x),
+                        _ => by_shape::<simd::Lanes<$t, $lanes>, simd::Lanes<$t, $lanes>, 4, 2>(x),
                     }
                 }
             }
@@ -262,8 +262,8 @@ macro_rules! through_f32 {
 through_f32!(f16 bf16);
 
 /// # Safety
-/// As for `Gemm::product`; the machine has the instructions of `V`.
-unsafe fn by_shape<V: Vector, const MR: usize, const NV: usize>(mut x: Product<V::E>)
+/// As for `Gemm::product`; the machine has the instructions of `V` and `P`.
+unsafe fn by_shape<V: Vector, P: Vector<E = V::E>, const MR: usize, const NV: usize>(mut x: Product<V::E>)
 where
     V::E: Real,
 {
@@ -280,7 +280,7 @@ where
         if x.m * x.n * x.k <= 512 && x.k <= 32 {
             plain(x);
         } else if !thin::product::<V>(x) {
-            blocked::product::<V, MR, NV>(x);
+            blocked::product::<V, P, MR, NV>(x);
         }
     }
 }

@@ -80,9 +80,10 @@ unsafe impl<E: Sync> Sync for Part<E> {}
 
 /// # Safety
 /// The operands are readable, the target writable and not touched by anyone else; the base may be the target itself
-/// and overlaps it in no other way. The machine has the instructions of `V`.
-pub(super) unsafe fn product<V: Vector, const MR: usize, const NV: usize>(x: Product<V::E>)
-where
+/// and overlaps it in no other way. The machine has the instructions of `V`, which computes, and `P`, which packs.
+pub(super) unsafe fn product<V: Vector, P: Vector<E = V::E>, const MR: usize, const NV: usize>(
+    x: Product<V::E>,
+) where
     V::E: Real,
 {
     let nr = NV * V::N;
@@ -113,7 +114,7 @@ where
                 };
                 // SAFETY: the caller's promise; the rooms are large enough and outlive the calls.
                 unsafe {
-                    part.pack::<V, MR, NV>(b_room.ptr(), a_room.as_ref().map(|room| room.ptr()), row == 0);
+                    part.pack::<V, P, MR, NV>(b_room.ptr(), a_room.as_ref().map(|room| room.ptr()), row == 0);
                     part.multiply::<V, MR, NV>();
                 }
             }
@@ -140,7 +141,7 @@ impl<E: Real> Part<E> {
     ///
     /// # Safety
     /// See `product`; the rooms have the size of the operands rounded up to slivers.
-    unsafe fn pack<V: Vector<E = E>, const MR: usize, const NV: usize>(
+    unsafe fn pack<V: Vector<E = E>, P: Vector<E = E>, const MR: usize, const NV: usize>(
         &self,
         b_room: *mut E,
         a_room: Option<*mut E>,
@@ -167,13 +168,13 @@ impl<E: Real> Part<E> {
                             let n = (x.n - first - at).min(grain * nr);
                             let data = x.b.wrapping_offset((first + at) as isize * x.b_col);
                             let lines = Lines { data, lines: n, line: x.b_col, step: x.b_k, k: x.k };
-                            pack_by::<E>(lines, nr, b_room.add(at * x.k));
+                            pack_by::<P>(lines, nr, b_room.add(at * x.k));
                         } else {
                             let at = (task - b_tasks) * a_grain * MR;
                             let n = (x.m - at).min(a_grain * MR);
                             let data = x.a.wrapping_offset(at as isize * x.a_row);
                             let lines = Lines { data, lines: n, line: x.a_row, step: x.a_k, k: x.k };
-                            pack::<E, MR>(lines, a_room.add(at * x.k));
+                            pack::<P, MR>(lines, a_room.add(at * x.k));
                         }
                     },
                 )
@@ -258,14 +259,17 @@ fn tile_size<E>(x: &Product<E>, mr: usize, nr: usize) -> (usize, usize) {
 /// # Safety
 /// See `pack`.
 #[inline(always)]
-unsafe fn pack_by<E: Real>(lines: Lines<E>, nr: usize, out: *mut E) {
+unsafe fn pack_by<P: Vector>(lines: Lines<P::E>, nr: usize, out: *mut P::E)
+where
+    P::E: Real,
+{
     // SAFETY: the caller's promise.
     unsafe {
         match nr {
-            4 => pack::<E, 4>(lines, out),
-            8 => pack::<E, 8>(lines, out),
-            16 => pack::<E, 16>(lines, out),
-            32 => pack::<E, 32>(lines, out),
+            4 => pack::<P, 4>(lines, out),
+            8 => pack::<P, 8>(lines, out),
+            16 => pack::<P, 16>(lines, out),
+            32 => pack::<P, 32>(lines, out),
             _ => unreachable!("no block has {nr} columns"),
         }
     }

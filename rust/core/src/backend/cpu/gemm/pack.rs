@@ -2,6 +2,7 @@
 //! innermost loop reads one step of `k` after the other. The last sliver is filled up with zeros.
 
 use crate::dtype::Real;
+use crate::simd::Vector;
 use crate::storage::alloc;
 use std::ptr::NonNull;
 
@@ -41,21 +42,22 @@ pub(super) struct Lines<E> {
     pub k: usize,
 }
 
-/// How many lines and steps are transposed at once.
-const T: usize = 8;
-
 /// Fill sliver after sliver: step p of line i goes to `out[i / W][p * W + i % W]`.
 ///
 /// # Safety
-/// The lines are readable, and `out` has room for `ceil(lines / W)` slivers of `k * W` elements and `T` more.
+/// The lines are readable, and `out` has room for `ceil(lines / W)` slivers of `k * W` elements. The instructions of
+/// `V` are enabled.
 #[inline(always)]
-pub(super) unsafe fn pack<E: Real, const W: usize>(x: Lines<E>, out: *mut E) {
+pub(super) unsafe fn pack<V: Vector, const W: usize>(x: Lines<V::E>, out: *mut V::E)
+where
+    V::E: Real,
+{
     let mut done = 0;
     while done < x.lines {
         let first = x.data.wrapping_offset(done as isize * x.line);
         let n = (x.lines - done).min(W);
         // SAFETY: the caller's promise, one sliver further each time.
-        unsafe { sliver::<E, W>(Lines { data: first, lines: n, ..x }, out.add(done * x.k)) };
+        unsafe { sliver::<V, W>(Lines { data: first, lines: n, ..x }, out.add(done * x.k)) };
         done += W;
     }
 }
@@ -63,52 +65,61 @@ pub(super) unsafe fn pack<E: Real, const W: usize>(x: Lines<E>, out: *mut E) {
 /// # Safety
 /// As for `pack`, for at most `W` lines.
 #[inline(always)]
-unsafe fn sliver<E: Real, const W: usize>(x: Lines<E>, out: *mut E) {
+unsafe fn sliver<V: Vector, const W: usize>(x: Lines<V::E>, out: *mut V::E)
+where
+    V::E: Real,
+{
     // SAFETY: all reads are inside the lines, all writes inside `k * W` elements.
     unsafe {
         if x.lines == W && x.line == 1 {
             for p in 0..x.k {
                 let from = x.data.wrapping_offset(p as isize * x.step);
-                out.add(p * W).cast::<[E; W]>().write_unaligned(from.cast::<[E; W]>().read_unaligned());
+                out.add(p * W).cast::<[V::E; W]>().write_unaligned(from.cast::<[V::E; W]>().read_unaligned());
             }
             return;
         }
-        let whole = if x.lines == W && x.step == 1 && W.is_multiple_of(T) { x.k / T * T } else { 0 };
-        for p in (0..whole).step_by(T) {
-            for i in (0..W).step_by(T) {
-                transpose::<E, W>(
-                    x.data.wrapping_offset(i as isize * x.line + p as isize),
-                    x.line,
-                    out.add(p * W + i),
-                );
-            }
-        }
+        let whole = if x.lines == W && x.step == 1 { transposed::<V, W>(x, out) } else { 0 };
         for i in 0..W {
             let from = x.data.wrapping_offset(i as isize * x.line);
             for p in whole..x.k {
-                let value = if i < x.lines { *from.wrapping_offset(p as isize * x.step) } else { E::ZERO };
+                let value = if i < x.lines { *from.wrapping_offset(p as isize * x.step) } else { V::E::ZERO };
                 *out.add(p * W + i) = value;
             }
         }
     }
 }
 
-/// `T` steps of `T` lines: read along the lines, written along the steps, `W` elements apart.
+/// As many steps as fit, `N` steps of `N` lines at once: read along the lines, transposed in registers, written along
+/// the steps. Returns how many steps were done.
 ///
 /// # Safety
-/// The reads and writes are inside what the caller owns.
+/// As for `pack`, for `W` lines whose steps are next to each other.
 #[inline(always)]
-#[allow(clippy::needless_range_loop)] // a column is read
-unsafe fn transpose<E: Real, const W: usize>(from: *const E, line: isize, out: *mut E) {
-    // Plain arrays: the compiler keeps them in registers and shuffles.
-    // SAFETY: the caller's promise.
-    unsafe {
-        let x: [[E; T]; T] = std::array::from_fn(|i| {
-            from.wrapping_offset(i as isize * line).cast::<[E; T]>().read_unaligned()
-        });
-        for p in 0..T {
-            let y: [E; T] = std::array::from_fn(|i| x[i][p]);
-            out.add(p * W).cast::<[E; T]>().write_unaligned(y);
+unsafe fn transposed<V: Vector, const W: usize>(x: Lines<V::E>, out: *mut V::E) -> usize
+where
+    V::E: Real,
+{
+    // Registers that do not fill W reach into the next step: it is written later, so a step must follow.
+    let spare = usize::from(!W.is_multiple_of(V::N));
+    let whole = x.k.saturating_sub(spare) / V::N * V::N;
+    for p in (0..whole).step_by(V::N) {
+        // The last lines first, for the same reason.
+        for group in (0..W.div_ceil(V::N)).rev() {
+            let first = group * V::N;
+            // SAFETY: the caller's promise; lines past the last are not read, writes end before `k * W`.
+            unsafe {
+                // The most numbers a register has.
+                let mut block = [V::splat(V::E::ZERO); 16];
+                let block = &mut block[..V::N];
+                for (i, row) in block.iter_mut().enumerate().take(W - first) {
+                    *row = V::load(x.data.wrapping_offset((first + i) as isize * x.line + p as isize));
+                }
+                V::transpose(block);
+                for (i, row) in block.iter().enumerate() {
+                    row.store(out.add((p + i) * W + first));
+                }
+            }
         }
     }
+    whole
 }

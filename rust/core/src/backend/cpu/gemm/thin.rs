@@ -15,6 +15,9 @@ pub(super) const ROWS: usize = 4;
 /// Columns whose dot products are taken together.
 const TOGETHER: usize = 4;
 
+/// Columns of eight rows that stay in the first cache until all rows of the result have used them.
+const STRETCH: usize = 512;
+
 /// Do the product here if the right operand can be streamed and is large enough; false if nothing was done.
 ///
 /// # Safety
@@ -28,22 +31,19 @@ where
     if x.m > ROWS || !(along || across) || x.n * x.k < 256 {
         return false;
     }
-    // Pieces of about `GRAIN` elements; whole groups of columns and whole cache lines.
-    let grain = (GRAIN / x.k.max(1)).max(1).next_multiple_of(16);
+    // Pieces of about `GRAIN` elements: whole groups of columns, or long stretches of rows.
+    let grain = (GRAIN / x.k.max(1)).max(1).next_multiple_of(if along { TOGETHER } else { STRETCH });
     parallel::chunks(x.n, grain, |cols| {
         // SAFETY: the machine has the instructions, and pieces write to columns of their own.
         unsafe {
             V::enter(
                 #[inline(always)]
-                || {
-                    for row in 0..x.m {
-                        let a = x.a.wrapping_offset(row as isize * x.a_row);
-                        let target = x.target.at(row, 0);
-                        match along {
-                            true => dots::<V>(&x, a, target, cols.clone()),
-                            false => sums::<V>(&x, a, target, cols.clone()),
-                        }
-                    }
+                || match along {
+                    true => dots::<V>(&x, cols),
+                    false => cols
+                        .clone()
+                        .step_by(STRETCH)
+                        .for_each(|c| sums::<V>(&x, c..(c + STRETCH).min(cols.end))),
                 },
             )
         };
@@ -54,23 +54,26 @@ where
 /// Columns that lie along memory: one dot product for each.
 ///
 /// # Safety
-/// `a` has `k` elements next to each other; see `product`.
+/// See `product`.
 #[inline(always)]
-unsafe fn dots<V: Vector>(x: &Product<V::E>, a: *const V::E, target: Target<V::E>, cols: Range<usize>)
+unsafe fn dots<V: Vector>(x: &Product<V::E>, cols: Range<usize>)
 where
     V::E: Real,
 {
-    let mut col = cols.start;
-    while col < cols.end {
-        let b = x.b.wrapping_offset(col as isize * x.b_col);
-        // SAFETY: the columns from here on are inside the operand.
-        unsafe {
-            if col + TOGETHER <= cols.end {
-                put(dot::<V, TOGETHER, 2>(x, a, b), target, col);
-                col += TOGETHER;
-            } else {
-                put(dot::<V, 1, 8>(x, a, b), target, col);
-                col += 1;
+    for first in cols.clone().step_by(TOGETHER) {
+        let b = x.b.wrapping_offset(first as isize * x.b_col);
+        for row in 0..x.m {
+            let (a, target) = (x.a.wrapping_offset(row as isize * x.a_row), x.target.at(row, 0));
+            // SAFETY: the columns from here on are inside the operand and the target.
+            unsafe {
+                if first + TOGETHER <= cols.end {
+                    put(dot::<V, TOGETHER, 2>(x, a, b), target, first);
+                } else {
+                    for col in first..cols.end {
+                        let b = x.b.wrapping_offset(col as isize * x.b_col);
+                        put(dot::<V, 1, 8>(x, a, b), target, col);
+                    }
+                }
             }
         }
     }
@@ -131,31 +134,37 @@ where
     }
 }
 
-/// Rows that lie along memory: their sum, each times an element of `a`, four rows at a time.
+/// Rows that lie along memory: their sum, each times an element of the left operand, eight rows at a time.
 ///
 /// # Safety
 /// The columns of `b` and of the target are next to each other; see `product`.
 #[inline(always)]
-unsafe fn sums<V: Vector>(x: &Product<V::E>, a: *const V::E, target: Target<V::E>, cols: Range<usize>)
+unsafe fn sums<V: Vector>(x: &Product<V::E>, cols: Range<usize>)
 where
     V::E: Real,
 {
     let n = cols.len();
-    let first = target.at(0, cols.start);
     // SAFETY: this piece of the target is ours and the base has the same columns; then see `add_rows`.
     unsafe {
-        for j in 0..n {
-            let t = first.at(0, j);
-            *t.c = if t.base.is_null() { V::E::ZERO } else { *t.base };
+        for i in 0..x.m {
+            for j in cols.clone() {
+                let t = x.target.at(i, j);
+                *t.c = if t.base.is_null() { V::E::ZERO } else { *t.base };
+            }
         }
         let row = |p: usize| x.b.wrapping_offset(p as isize * x.b_k).wrapping_add(cols.start);
-        let factor = |p: usize| *a.wrapping_offset(p as isize * x.a_k);
-        let whole = x.k / 4 * 4;
-        for p in (0..whole).step_by(4) {
-            add_rows::<V, 4>(n, first.c, std::array::from_fn(|i| (factor(p + i), row(p + i))));
+        let factor = |i: usize, p: usize| *x.a.wrapping_offset(i as isize * x.a_row + p as isize * x.a_k);
+        let whole = x.k / 8 * 8;
+        for p in (0..whole).step_by(8) {
+            for i in 0..x.m {
+                let rows = std::array::from_fn(|q| (factor(i, p + q), row(p + q)));
+                add_rows::<V, 8>(n, x.target.at(i, cols.start).c, rows);
+            }
         }
         for p in whole..x.k {
-            add_rows::<V, 1>(n, first.c, [(factor(p), row(p))]);
+            for i in 0..x.m {
+                add_rows::<V, 1>(n, x.target.at(i, cols.start).c, [(factor(i, p), row(p))]);
+            }
         }
     }
 }
