@@ -14,7 +14,7 @@ from tensorrs._C import Tensor
 _NATIVE = """
     arange cat concat concatenate empty empty_like empty_strided eye from_dlpack from_numpy full full_like linspace
     ones ones_like range stack tensor zeros zeros_like rand randn randint randperm normal rand_like randn_like
-    randint_like bernoulli multinomial hstack vstack dstack column_stack row_stack where broadcast_tensors
+    randint_like hstack vstack dstack column_stack row_stack where broadcast_tensors
     broadcast_shapes meshgrid cartesian_prod result_type promote_types can_cast logspace
     is_grad_enabled is_inference_mode_enabled set_num_threads get_num_threads conv1d conv2d
     layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
@@ -25,7 +25,7 @@ _NATIVE = """
 _METHODS = """
     abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax angle any
     arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere as_strided asin asinh atan
-    atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm
+    atan2 atanh baddbmm bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm
     broadcast_to bucketize ceil chunk clamp clamp_max clamp_min clip clone conj copysign cos cosh count_nonzero cross
     cummax cummin cumprod cumsum deg2rad detach diag diag_embed diagflat diagonal diff digamma dist div divide dot
     dsplit eq equal erf erfc erfinv exp exp2 expand_copy expm1 fix flatten flip fliplr flipud float_power floor
@@ -33,7 +33,7 @@ _METHODS = """
     index_add index_copy index_fill index_put index_select inner inverse isclose isfinite isin isinf isnan isneginf
     isposinf isreal kron kthvalue lcm ldexp le lerp less less_equal lgamma log log10 log1p log2 log_softmax logaddexp
     logaddexp2 logcumsumexp logical_and logical_not logical_or logical_xor logit logsumexp lt masked_fill
-    masked_scatter masked_select matmul max maximum mean median min minimum mm mode moveaxis movedim msort mul
+    masked_scatter masked_select matmul max maximum mean median min minimum mm mode moveaxis movedim msort mul multinomial
     multiply mv nan_to_num nanmean nanmedian nansum narrow ne neg negative nextafter nonzero norm not_equal numel
     outer permute pinverse polygamma positive pow prelu prod put quantile rad2deg ravel reciprocal relu relu_
     remainder renorm repeat_interleave reshape resolve_conj resolve_neg roll rot90 round rsqrt rsub scatter

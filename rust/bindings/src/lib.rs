@@ -49,6 +49,10 @@ mod module {
     #[pymodule_export]
     use crate::tensor::matmul::linear;
     #[pymodule_export]
+    use crate::tensor::random::{
+        _default_generator, PyGenerator, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm,
+    };
+    #[pymodule_export]
     use crate::tensor::rearrange::constant_pad_nd;
     #[pymodule_export]
     use crate::types::{PyDType, PyDevice};

@@ -147,13 +147,17 @@ impl Tensor {
     pub fn fill_(&self, value: crate::tensor::Scalar) -> Result<()> {
         self.check_inplace()?;
         self.fill_data(value)?;
+        self.overwritten("FillBackward0")
+    }
+
+    /// After every element was written anew: the gradient of the old ones is zero.
+    pub(crate) fn overwritten(&self, node: &'static str) -> Result<()> {
         if !(grad_enabled() && self.requires_grad()) {
             return self.written(None, false);
         }
-        let filled = self
-            .detach_alias()
-            .record("FillBackward0", &[self], |_| |_, g: &Tensor| grads![Some(g.zeros_like()?)])?;
-        self.written(filled.edge()?, true)
+        let old = self.with_edge(self.edge()?);
+        let new = self.detach_alias().record(node, &[&old], |_| |_, g| grads![Some(g.zeros_like()?)])?;
+        self.written(new.edge()?, true)
     }
 }
 
