@@ -1,11 +1,20 @@
 //! The CPU backend: turns a verb into the loop for the operands' dtypes.
 
-mod matmul;
-mod pointwise;
+pub mod embedding;
 pub mod gemm;
 pub mod index;
+pub mod loss;
+pub mod math;
+mod matmul;
+pub mod norm;
+pub mod optim;
+mod pointwise;
+pub mod pool;
 pub mod rearrange;
 mod reduce;
+pub mod softmax;
+#[cfg(test)]
+mod testing;
 
 use half::{bf16, f16};
 

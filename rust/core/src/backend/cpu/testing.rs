@@ -2,6 +2,7 @@
 
 use crate::dtype::Element;
 use crate::parallel;
+use crate::simd::{Level, available, level, set_level};
 use std::sync::Mutex;
 
 /// `n` numbers in -1..1 that look random and are the same every time.
@@ -30,15 +31,34 @@ pub fn close<T: Element>(got: &[T], want: &[f64], tolerance: f64, what: &str) {
     }
 }
 
+/// Held while a test sets the number of threads or the vector level, which all threads of the test share.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Run `f` with one thread and with two; both must give equal results, bit for bit.
 #[track_caller]
 pub fn same_for_any_thread_count<R: PartialEq>(f: impl Fn() -> R) -> R {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    with_one_and_two(f)
+}
+
+#[track_caller]
+fn with_one_and_two<R: PartialEq>(f: impl Fn() -> R) -> R {
     parallel::set_num_threads(1);
     let one = f();
     parallel::set_num_threads(2);
     let two = f();
     assert!(one == two, "the result depends on the number of threads");
     one
+}
+
+/// As `same_for_any_thread_count`, at every vector level of this machine; `check` sees each level's result.
+#[track_caller]
+pub fn at_every_level<R: PartialEq>(f: impl Fn() -> R, check: impl Fn(Level, R)) {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let before = level();
+    for &level in available() {
+        set_level(level);
+        check(level, with_one_and_two(&f));
+    }
+    set_level(before);
 }
