@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tensorrs._C import Tensor
-
 import tensorrs
 from tensorrs import _C
+from tensorrs._C import Tensor
 
 from .optimizer import Group, Optimizer, ParamsT, _check_fused, _evaluate, _to_scalar, _use_grad_for_differentiable
 

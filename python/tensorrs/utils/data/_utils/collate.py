@@ -12,9 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
-from tensorrs._C import Tensor
-
 import tensorrs
+from tensorrs._C import Tensor
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
 

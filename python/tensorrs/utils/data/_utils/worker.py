@@ -119,11 +119,14 @@ class Pool:
                 self.init_fn(info.id)
         except Exception as error:  # noqa: BLE001 - raised again where the batch is asked for
             failed = Failure(error)
+        ended = False
         while (task := queue.get()) is not None and not self.closed:
             if task.epoch != self.epoch:
                 continue
-            result: Any = failed
-            if failed is None:
+            # Whoever raises the error ends up in its traceback: kept here, it would keep the iterator alive.
+            result: Any = failed or (End() if ended else None)
+            ended, failed = ended or failed is not None, None
+            if result is None:
                 try:
                     if task.epoch != epoch:
                         fetcher = self.make_fetcher(info.dataset)
@@ -137,6 +140,7 @@ class Pool:
                 if task.epoch == self.epoch:
                     self._results[task.position] = result
                     self._changed.notify_all()
+            result = None
 
 
 def _own_copy(dataset: Any) -> Any:
