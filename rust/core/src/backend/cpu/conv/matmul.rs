@@ -1,0 +1,274 @@
+//! Convolution by matrix products.
+//!
+//!   1x1 kernels -> the images are the matrices as they lie
+//!   the rest    -> columns of a tile of pixels (im2col) that stays in L2, multiplied while it is hot
+//! Forward splits images, groups and tiles over the threads; the input gradient images and blocks of channels, whose
+//! planes nobody else writes; the weight gradient blocks of channels, and slots of images where those are few.
+
+use super::Conv2d;
+use super::register::Scratch;
+use crate::backend::cpu::gemm::{Gemm, Mat, MatMut, gemm};
+use crate::dtype::Real;
+use crate::parallel::{Out, chunks, tasks};
+use std::ops::Range;
+
+/// Numbers in a tile of columns: half of a small L2 in f32.
+const TILE: usize = 32768;
+/// Pieces that are enough for the threads to share.
+const PIECES: usize = 16;
+
+/// Pixels of a tile with `rows` rows.
+fn tile_width(rows: usize) -> usize {
+    (TILE / rows / 16 * 16).clamp(64, 1024)
+}
+
+fn pixels(tile: usize, width: usize, d: &Conv2d) -> Range<usize> {
+    tile * width..((tile + 1) * width).min(d.out_plane())
+}
+
+/// Call `f(row of the column matrix, column, offset in the planes, number of pixels, step)` for every run of pixels
+/// that takes part with one tap, and `edge(row, columns)` for every run whose tap lies in the padding.
+#[inline(always)]
+fn runs(
+    d: &Conv2d,
+    channels: usize,
+    pixels: Range<usize>,
+    mut f: impl FnMut(usize, usize, usize, usize),
+    mut edge: impl FnMut(usize, Range<usize>),
+) {
+    let ow = d.out_w();
+    let ([sh, sw], [ph, pw], [dh, dw]) = (d.stride, d.pad, d.dilation);
+    for row in 0..channels * d.kh * d.kw {
+        let (channel, i, j) = (row / (d.kh * d.kw), row / d.kw % d.kh, row % d.kw);
+        // The outputs of a row whose tap lies inside the image.
+        let first = pw.saturating_sub(j * dw).div_ceil(sw);
+        let end = (d.w + pw).saturating_sub(j * dw).div_ceil(sw);
+        let mut p = pixels.start;
+        while p < pixels.end {
+            let (oh, from) = (p / ow, p % ow);
+            let to = (from + pixels.end - p).min(ow);
+            let column = p - pixels.start;
+            let at = |o: usize| column + o - from;
+            match (oh * sh + i * dh).checked_sub(ph).filter(|&y| y < d.h) {
+                None => edge(row, column..at(to)),
+                Some(y) => {
+                    let (a, b) = (first.clamp(from, to), end.clamp(from, to).max(first.clamp(from, to)));
+                    edge(row, column..at(a));
+                    if a < b {
+                        f(row, at(a), (channel * d.h + y) * d.w + a * sw + j * dw - pw, b - a);
+                    }
+                    edge(row, at(b)..at(to));
+                }
+            }
+            p += to - from;
+        }
+    }
+}
+
+/// The columns of some pixels: one row per channel and tap.
+fn columns<T: Real>(d: &Conv2d, x: &[T], channels: usize, pixels: Range<usize>, out: &mut [T]) {
+    let (len, step) = (pixels.len(), d.stride[1]);
+    let out = std::cell::RefCell::new(out);
+    runs(
+        d,
+        channels,
+        pixels,
+        |row, column, at, n| {
+            let out = &mut out.borrow_mut()[row * len + column..][..n];
+            if step == 1 {
+                out.copy_from_slice(&x[at..at + n]);
+            } else {
+                out.iter_mut().zip(x[at..].iter().step_by(step)).for_each(|(out, &x)| *out = x);
+            }
+        },
+        |row, range| out.borrow_mut()[row * len..][range].fill(T::ZERO),
+    );
+}
+
+/// Add columns back to where they came from.
+fn add_columns<T: Real>(d: &Conv2d, columns: &[T], channels: usize, pixels: Range<usize>, dx: &mut [T]) {
+    let (len, step) = (pixels.len(), d.stride[1]);
+    let add = |row: usize, column: usize, at: usize, n: usize| {
+        let from = &columns[row * len + column..][..n];
+        dx[at..].iter_mut().step_by(step).zip(from).for_each(|(dx, &c)| *dx += c);
+    };
+    runs(d, channels, pixels, add, |_, _| {});
+}
+
+/// The weights of output channels of group `g` for input channels from `c` on, as a matrix.
+fn weight_matrix<'a, T: Copy>(
+    d: &Conv2d,
+    weight: &'a [T],
+    g: usize,
+    c: usize,
+    channels: usize,
+) -> Mat<'a, T> {
+    let out = d.per_group().1;
+    let weight = &weight[g * out * d.taps() + c * d.kh * d.kw..];
+    Mat::new(weight, out, channels * d.kh * d.kw, d.taps(), 1)
+}
+
+/// Some pixels of the planes of one image and group, as a matrix with a row per channel.
+fn plane_matrix<T: Copy>(data: &[T], channels: usize, plane: usize, pixels: Range<usize>) -> Mat<'_, T> {
+    Mat::new(&data[pixels.start..], channels, pixels.len(), plane, 1)
+}
+
+fn dense<T: Copy>(data: &[T], rows: usize, cols: usize) -> Mat<'_, T> {
+    Mat::new(data, rows, cols, cols, 1)
+}
+
+fn dense_mut<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
+    MatMut::new(data, rows, cols, cols, 1)
+}
+
+pub(super) fn pointwise_forward<T: Real + Gemm>(
+    d: &Conv2d,
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+) {
+    let ((c, o), plane) = (d.per_group(), d.plane());
+    let y = Out::new(y);
+    tasks(d.n * d.groups, |i| {
+        let g = i % d.groups;
+        // SAFETY: every image and group is worked on by one thread.
+        let y = unsafe { y.range(i * o * plane..(i + 1) * o * plane) };
+        for (k, y) in y.chunks_exact_mut(plane).enumerate() {
+            y.fill(bias.map_or(T::ZERO, |b| b[g * o + k]));
+        }
+        let x = plane_matrix(&x[i * c * plane..], c, plane, 0..plane);
+        gemm(weight_matrix(d, weight, g, 0, c), x, dense_mut(y, o, plane), true);
+    });
+}
+
+pub(super) fn pointwise_backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
+    let ((c, o), plane) = (d.per_group(), d.plane());
+    let dx = Out::new(dx);
+    tasks(d.n * d.groups, |i| {
+        // SAFETY: every image and group is worked on by one thread.
+        let dx = unsafe { dx.range(i * c * plane..(i + 1) * c * plane) };
+        let dy = plane_matrix(&dy[i * o * plane..], o, plane, 0..plane);
+        gemm(weight_matrix(d, weight, i % d.groups, 0, c).t(), dy, dense_mut(dx, c, plane), false);
+    });
+}
+
+pub(super) fn forward<T: Real + Gemm>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    let ((c, o), taps, plane) = (d.per_group(), d.taps(), d.out_plane());
+    let width = tile_width(taps);
+    let tiles = plane.div_ceil(width);
+    let y = Out::new(y);
+    tasks(d.n * d.groups * tiles, |task| {
+        let (i, pixels) = (task / tiles, pixels(task % tiles, width, d));
+        let (g, len) = (i % d.groups, pixels.len());
+        let mut block = Scratch::new((taps + o) * len);
+        let (cols, sums) = block.numbers().split_at_mut(taps * len);
+        columns(d, &x[i * c * d.plane()..], c, pixels.clone(), cols);
+        for (k, sums) in sums.chunks_exact_mut(len).enumerate() {
+            sums.fill(bias.map_or(T::ZERO, |b| b[g * o + k]));
+        }
+        gemm(weight_matrix(d, weight, g, 0, c), dense(cols, taps, len), dense_mut(sums, o, len), true);
+        for (k, sums) in sums.chunks_exact(len).enumerate() {
+            let at = (i * o + k) * plane;
+            // SAFETY: every tile of pixels is worked on by one thread.
+            unsafe { y.range(at + pixels.start..at + pixels.end) }.copy_from_slice(sums);
+        }
+    });
+}
+
+pub(super) fn backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
+    let ((c, o), plane, kernel) = (d.per_group(), d.out_plane(), d.kh * d.kw);
+    // Channels of a piece: all of them if there are images enough to share.
+    let pieces = PIECES.div_ceil(d.n * d.groups).min(c);
+    let channels = c.div_ceil(pieces);
+    let pieces = c.div_ceil(channels);
+    let dx = Out::new(dx);
+    tasks(d.n * d.groups * pieces, |task| {
+        let (i, first) = (task / pieces, task % pieces * channels);
+        let channels = channels.min(c - first);
+        let at = (i * c + first) * d.plane();
+        // SAFETY: every channel of an image is worked on by one thread.
+        let dx = unsafe { dx.range(at..at + channels * d.plane()) };
+        dx.fill(T::ZERO);
+        let width = tile_width(channels * kernel);
+        let mut block = Scratch::new(channels * kernel * width);
+        let cols = block.numbers();
+        for tile in 0..plane.div_ceil(width) {
+            let pixels = pixels(tile, width, d);
+            let dy = plane_matrix(&dy[i * o * plane..], o, plane, pixels.clone());
+            let w = weight_matrix(d, weight, i % d.groups, first, channels).t();
+            gemm(w, dy, dense_mut(cols, channels * kernel, pixels.len()), false);
+            add_columns(d, cols, channels, pixels, dx);
+        }
+    });
+}
+
+pub(super) fn backward_weight<T: Real + Gemm>(d: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+    let ((c, o), plane, kernel, taps) = (d.per_group(), d.out_plane(), d.kh * d.kw, d.taps());
+    let channels = (256 / kernel).clamp(1, c);
+    let pieces = c.div_ceil(channels);
+    let slots = PIECES.div_ceil(pieces * d.groups).min(d.n);
+    let images = d.n.div_ceil(slots);
+    let slots = d.n.div_ceil(images);
+    let size = dw.len();
+    let run = |parts: &mut [T]| {
+        let parts = Out::new(parts);
+        tasks(slots * d.groups * pieces, |task| {
+            let (slot, g, first) =
+                (task / pieces / d.groups, task / pieces % d.groups, task % pieces * channels);
+            let channels = channels.min(c - first);
+            let rows = channels * kernel;
+            let width = if d.is_pointwise() { plane } else { tile_width(rows) };
+            let mut block = Scratch::new(rows * (o + if d.is_pointwise() { 0 } else { width }));
+            let (sums, cols) = block.numbers().split_at_mut(rows * o);
+            sums.fill(T::ZERO);
+            for n in slot * images..((slot + 1) * images).min(d.n) {
+                let x = &x[(n * d.c_in + g * c + first) * d.plane()..];
+                let dy = &dy[(n * d.c_out + g * o) * plane..];
+                for tile in 0..plane.div_ceil(width) {
+                    let pixels = pixels(tile, width, d);
+                    let dy = plane_matrix(dy, o, plane, pixels.clone());
+                    let cols = if d.is_pointwise() {
+                        plane_matrix(x, rows, plane, pixels)
+                    } else {
+                        columns(d, x, channels, pixels.clone(), cols);
+                        dense(cols, rows, pixels.len())
+                    };
+                    gemm(dy, cols.t(), dense_mut(sums, o, rows), true);
+                }
+            }
+            for (k, sums) in sums.chunks_exact(rows).enumerate() {
+                let at = slot * size + (g * o + k) * taps + first * kernel;
+                // SAFETY: every slot and block of channels is worked on by one thread.
+                unsafe { parts.range(at..at + rows) }.copy_from_slice(sums);
+            }
+        });
+    };
+    if slots == 1 {
+        return run(dw);
+    }
+    let mut parts = Scratch::new(slots * size);
+    run(parts.numbers());
+    join(parts.numbers(), dw);
+}
+
+/// `out` = the sum of the slots, each as long as `out`, added in pairs of neighbours so that the error stays small.
+pub(super) fn join<T: Real>(slots: &mut [T], out: &mut [T]) {
+    let size = out.len();
+    let (slots, out) = (Out::new(slots), Out::new(out));
+    let count = slots.len() / size;
+    chunks(size, 8192, |range| {
+        let len = range.len();
+        // SAFETY: ranges do not overlap, nor do the slots.
+        let slot = |i: usize| unsafe { slots.range(i * size + range.start..i * size + range.end) };
+        let mut apart = 1;
+        while apart < count {
+            for i in (0..count - apart).step_by(2 * apart) {
+                slot(i).iter_mut().zip(slot(i + apart)).for_each(|(a, b)| *a += *b);
+            }
+            apart *= 2;
+        }
+        // SAFETY: as above.
+        unsafe { out.range(range.start..range.start + len) }.copy_from_slice(slot(0));
+    });
+}

@@ -1,0 +1,167 @@
+//! 2-D convolution on contiguous NCHW slices: forward, and the gradients of input, weight and bias.
+//!
+//! A 1-D convolution is one with `h == kh == 1`; a transposed convolution is `backward_input` with the sizes of the
+//! convolution it turns round. Paths, first match wins:
+//!   a channel per group              -> direct loops along the rows (`depthwise.rs`)
+//!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
+//!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
+//!                                       them: no edges inside a vector, so that any stride, dilation and padding runs at
+//!                                       full speed and no tap is computed in vain (`batch.rs`, `batch_weight.rs`)
+//!   everything else                  -> `matmul.rs`: im2col of a tile that fits L2, then matmul
+//! No path builds the columns of a whole image. Threads own images, rows or channels; weight gradients are summed in
+//! slots that depend on the shape only and then joined in order, so the thread count does not change a bit.
+//! `tests::naive` is the definition: seven loops, no tricks. Every path is compared with it.
+
+mod batch;
+mod batch_weight;
+mod depthwise;
+mod matmul;
+mod register;
+
+use crate::backend::cpu::softmax::total;
+use crate::dtype::Real;
+use crate::parallel::rows;
+use crate::simd::vectorize;
+pub use register::HasRegisters;
+
+/// Everything a convolution needs to know. `h`, `w` are the sizes of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv2d {
+    pub n: usize,
+    pub c_in: usize,
+    pub c_out: usize,
+    pub groups: usize,
+    pub h: usize,
+    pub w: usize,
+    pub kh: usize,
+    pub kw: usize,
+    pub stride: [usize; 2],
+    pub pad: [usize; 2],
+    pub dilation: [usize; 2],
+}
+
+impl Conv2d {
+    pub fn out_h(&self) -> usize {
+        self.out(0, self.h, self.kh)
+    }
+
+    pub fn out_w(&self) -> usize {
+        self.out(1, self.w, self.kw)
+    }
+
+    fn out(&self, axis: usize, size: usize, kernel: usize) -> usize {
+        let span = self.dilation[axis] * (kernel - 1) + 1;
+        (size + 2 * self.pad[axis]).checked_sub(span).map_or(0, |room| room / self.stride[axis] + 1)
+    }
+
+    fn plane(&self) -> usize {
+        self.h * self.w
+    }
+
+    fn out_plane(&self) -> usize {
+        self.out_h() * self.out_w()
+    }
+
+    /// Channels of one group, in and out.
+    fn per_group(&self) -> (usize, usize) {
+        (self.c_in / self.groups, self.c_out / self.groups)
+    }
+
+    /// Weights of one output channel.
+    fn taps(&self) -> usize {
+        self.c_in / self.groups * self.kh * self.kw
+    }
+
+    fn is_pointwise(&self) -> bool {
+        self.kh * self.kw == 1 && self.stride == [1, 1] && self.pad == [0, 0]
+    }
+
+    fn is_depthwise(&self) -> bool {
+        self.groups == self.c_in && self.groups > 1
+    }
+
+    /// Nothing to multiply: no output, or no input to make it from.
+    fn is_empty(&self) -> bool {
+        self.n * self.c_out * self.out_plane() * self.taps() == 0
+    }
+
+    fn check(&self, x: usize, weight: usize, y: usize) {
+        assert!(
+            self.groups > 0 && self.c_in % self.groups == 0 && self.c_out % self.groups == 0,
+            "conv2d: {self:?}"
+        );
+        assert_eq!(x, self.n * self.c_in * self.plane(), "conv2d: input of {self:?}");
+        assert_eq!(weight, self.c_out * self.taps(), "conv2d: weight of {self:?}");
+        assert_eq!(y, self.n * self.c_out * self.out_plane(), "conv2d: output of {self:?}");
+    }
+}
+
+/// `y[n, o] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, ...]`
+pub fn forward<T: HasRegisters>(d: Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    d.check(x.len(), weight.len(), y.len());
+    if d.is_empty() {
+        // A sum over nothing is the bias.
+        for (i, y) in y.chunks_exact_mut(d.out_plane().max(1)).enumerate() {
+            y.fill(bias.map_or(T::ZERO, |b| b[i % d.c_out]));
+        }
+    } else if d.is_depthwise() {
+        depthwise::forward(&d, x, weight, bias, y);
+    } else if d.is_pointwise() {
+        matmul::pointwise_forward(&d, x, weight, bias, y);
+    } else if batch::fits::<T>(&d) {
+        batch::forward(&d, x, weight, bias, y);
+    } else {
+        matmul::forward(&d, x, weight, bias, y);
+    }
+}
+
+/// The gradient of the input: every output passes `dy * weight` back to the inputs it was made from.
+pub fn backward_input<T: HasRegisters>(d: Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
+    d.check(dx.len(), weight.len(), dy.len());
+    if d.is_empty() {
+        dx.fill(T::ZERO);
+    } else if d.is_depthwise() {
+        depthwise::backward_input(&d, dy, weight, dx);
+    } else if d.is_pointwise() {
+        matmul::pointwise_backward_input(&d, dy, weight, dx);
+    } else if batch::fits::<T>(&d) {
+        batch::backward_input(&d, dy, weight, dx);
+    } else {
+        matmul::backward_input(&d, dy, weight, dx);
+    }
+}
+
+/// The gradient of the weight: each tap meets every output it took part in.
+pub fn backward_weight<T: HasRegisters>(d: Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+    d.check(x.len(), dw.len(), dy.len());
+    if d.is_empty() {
+        dw.fill(T::ZERO);
+    } else if d.is_depthwise() {
+        depthwise::backward_weight(&d, x, dy, dw);
+    } else if !d.is_pointwise() && batch_weight::fits::<T>(&d) {
+        batch_weight::backward_weight(&d, x, dy, dw);
+    } else {
+        matmul::backward_weight(&d, x, dy, dw);
+    }
+}
+
+/// The gradient of the bias: the sum of `dy` over images and pixels. Rows of a plane go through partial sums, planes
+/// are added in f64.
+pub fn backward_bias<T: Real>(d: Conv2d, dy: &[T], db: &mut [T]) {
+    let plane = d.out_plane();
+    let grain = 32768usize.div_ceil((d.n * plane).max(1));
+    rows(db, 1, grain, |first, db| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for (i, db) in db.iter_mut().enumerate() {
+                    let planes = (0..d.n).map(|n| &dy[(n * d.c_out + first + i) * plane..][..plane]);
+                    *db = T::of(planes.map(|dy| total(plane, |p| dy[p]).to_f64()).sum());
+                }
+            },
+        )
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Every path against seven loops.
+
+use super::*;
+use crate::backend::cpu::testing::{at_every_level, close, numbers};
+
+#[derive(Clone, Copy)]
+enum Pass {
+    Forward,
+    Input,
+    Weight,
+}
+
+/// The definition. Each product of an input, a weight and an output goes where the pass wants it.
+fn naive(d: &Conv2d, pass: Pass, x: &[f64], w: &[f64], y: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; [y.len(), x.len(), w.len()][pass as usize]];
+    let (c_in, c_out) = d.per_group();
+    for n in 0..d.n {
+        for o in 0..d.c_out {
+            for c in 0..c_in {
+                for oh in 0..d.out_h() {
+                    for ow in 0..d.out_w() {
+                        for i in 0..d.kh {
+                            for j in 0..d.kw {
+                                let row = (oh * d.stride[0] + i * d.dilation[0]).wrapping_sub(d.pad[0]);
+                                let column = (ow * d.stride[1] + j * d.dilation[1]).wrapping_sub(d.pad[1]);
+                                if row >= d.h || column >= d.w {
+                                    continue;
+                                }
+                                let channel = o / c_out * c_in + c;
+                                let at_x = ((n * d.c_in + channel) * d.h + row) * d.w + column;
+                                let at_w = ((o * c_in + c) * d.kh + i) * d.kw + j;
+                                let at_y = ((n * d.c_out + o) * d.out_h() + oh) * d.out_w() + ow;
+                                match pass {
+                                    Pass::Forward => out[at_y] += x[at_x] * w[at_w],
+                                    Pass::Input => out[at_x] += y[at_y] * w[at_w],
+                                    Pass::Weight => out[at_w] += x[at_x] * y[at_y],
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+/// n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation
+type Case = (usize, usize, usize, usize, [usize; 2], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
+
+const CASES: [Case; 34] = [
+    // The nets that matter here, with a smaller batch: LeNet, its digits version, CIFAR.
+    (40, 1, 6, 1, [28, 28], [5, 5], [1, 1], [2, 2], [1, 1]),
+    (32, 6, 16, 1, [14, 14], [5, 5], [1, 1], [0, 0], [1, 1]),
+    (64, 1, 8, 1, [8, 8], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (16, 3, 32, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (2, 32, 64, 1, [10, 10], [3, 3], [1, 1], [1, 1], [1, 1]),
+    // Nothing: no images, no channels in, no pixels.
+    (0, 3, 4, 1, [5, 5], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (2, 0, 4, 1, [5, 5], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (2, 3, 4, 1, [2, 2], [3, 3], [1, 1], [0, 0], [1, 1]),
+    (2, 3, 0, 1, [4, 4], [3, 3], [1, 1], [0, 0], [1, 1]),
+    // One image, odd sizes, every stride, padding and dilation.
+    (1, 1, 1, 1, [1, 1], [1, 1], [1, 1], [0, 0], [1, 1]),
+    (1, 3, 5, 1, [7, 9], [3, 2], [1, 1], [1, 0], [1, 1]),
+    (3, 2, 4, 1, [11, 8], [3, 3], [2, 3], [1, 2], [1, 1]),
+    (2, 4, 6, 2, [9, 9], [3, 3], [1, 2], [2, 2], [2, 2]),
+    (1, 2, 3, 1, [12, 13], [2, 4], [3, 1], [3, 4], [2, 3]),
+    (1, 5, 7, 1, [40, 40], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (1, 40, 3, 1, [6, 6], [5, 5], [1, 1], [4, 4], [1, 1]),
+    // The same with a batch that fills the registers, or nearly.
+    (16, 3, 5, 1, [7, 9], [3, 2], [1, 1], [1, 0], [1, 1]),
+    (17, 2, 4, 1, [11, 8], [3, 3], [2, 3], [1, 2], [1, 1]),
+    (13, 4, 6, 2, [9, 9], [3, 3], [1, 2], [2, 2], [2, 2]),
+    (32, 2, 3, 1, [12, 13], [2, 4], [3, 1], [3, 4], [2, 3]),
+    (16, 1, 1, 1, [5, 6], [2, 2], [3, 3], [0, 0], [1, 1]),
+    (48, 7, 13, 1, [4, 4], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (16, 2, 9, 1, [6, 5], [4, 3], [4, 6], [2, 2], [2, 4]),
+    (100, 2, 2, 1, [3, 3], [3, 3], [1, 1], [2, 2], [1, 1]),
+    (16, 6, 4, 2, [3, 20], [1, 3], [1, 2], [0, 1], [1, 1]),
+    // One row: a 1-D convolution.
+    (20, 3, 4, 1, [1, 50], [1, 5], [1, 2], [0, 2], [1, 1]),
+    (2, 3, 4, 1, [1, 50], [1, 5], [1, 2], [0, 2], [1, 3]),
+    // 1x1.
+    (3, 8, 5, 1, [6, 7], [1, 1], [1, 1], [0, 0], [1, 1]),
+    (20, 8, 6, 2, [4, 4], [1, 1], [1, 1], [0, 0], [1, 1]),
+    (16, 3, 4, 1, [7, 7], [1, 1], [2, 2], [0, 0], [1, 1]),
+    // A channel per group, one or two outputs each.
+    (2, 6, 6, 6, [9, 10], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (3, 4, 8, 4, [9, 10], [5, 3], [2, 2], [2, 1], [1, 2]),
+    (20, 3, 3, 3, [8, 8], [3, 3], [3, 1], [0, 1], [1, 1]),
+    (1, 2, 2, 2, [3, 3], [3, 3], [1, 1], [2, 2], [2, 2]),
+];
+
+fn convolutions() -> impl Iterator<Item = Conv2d> {
+    CASES.iter().map(|&(n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation)| Conv2d {
+        n,
+        c_in,
+        c_out,
+        groups,
+        h,
+        w,
+        kh,
+        kw,
+        stride,
+        pad,
+        dilation,
+    })
+}
+
+fn compare<T: HasRegisters>(tolerance: f64) {
+    let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
+    for d in convolutions() {
+        let x = numbers::<T>(d.n * d.c_in * d.plane(), 1);
+        let w = numbers::<T>(d.c_out * d.taps(), 2);
+        let dy = numbers::<T>(d.n * d.c_out * d.out_plane(), 3);
+        let bias = numbers::<T>(d.c_out, 4);
+        let all = || {
+            let [mut y, mut plain] = [vec![T::ONE; dy.len()], vec![T::ONE; dy.len()]];
+            let [mut dx, mut dw, mut db] = [&x, &w, &bias].map(|like| vec![T::ONE; like.len()]);
+            forward(d, &x, &w, Some(&bias), &mut y);
+            forward(d, &x, &w, None, &mut plain);
+            backward_input(d, &dy, &w, &mut dx);
+            backward_weight(d, &x, &dy, &mut dw);
+            backward_bias(d, &dy, &mut db);
+            [y, plain, dx, dw, db]
+        };
+        let run = |pass| naive(&d, pass, &wide(&x), &wide(&w), &wide(&dy));
+        let plain = run(Pass::Forward);
+        let channel = |i: usize| i / d.out_plane() % d.c_out;
+        let mut db = vec![0.0; d.c_out];
+        dy.iter().enumerate().for_each(|(i, dy)| db[channel(i)] += dy.to_f64());
+        let y = plain.iter().enumerate().map(|(i, y)| y + bias[channel(i)].to_f64()).collect();
+        let want = [y, plain, run(Pass::Input), run(Pass::Weight), db];
+        at_every_level(all, |level, got| {
+            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                close(got, want, tolerance, &format!("{level:?} {d:?} result {i}"));
+            }
+        });
+    }
+}
+
+#[test]
+fn every_path_equals_the_naive_twin_in_f32() {
+    compare::<f32>(1e-4);
+}
+
+#[test]
+fn every_path_equals_the_naive_twin_in_f64() {
+    compare::<f64>(1e-12);
+}
+
+#[test]
+fn a_lane_without_an_image_gives_nothing() {
+    // With 13 images three lanes are empty; infinities in the others must not reach them and come back as NaN.
+    let d = Conv2d {
+        n: 13,
+        c_in: 1,
+        c_out: 2,
+        groups: 1,
+        h: 4,
+        w: 4,
+        kh: 3,
+        kw: 3,
+        stride: [1, 1],
+        pad: [0, 0],
+        dilation: [1, 1],
+    };
+    let x = vec![f32::INFINITY; 13 * 16];
+    let dy = vec![1.0f32; 13 * 2 * 4];
+    let mut dw = vec![0.0; 18];
+    backward_weight(d, &x, &dy, &mut dw);
+    assert!(dw.iter().all(|&w| w == f32::INFINITY));
+}
