@@ -11,7 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> None:
     names = subprocess.run(["git", "ls-files", "*.rs", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = {name: len((ROOT / name).read_text().splitlines()) for name in names.stdout.split() if (ROOT / name).exists()}
+    lines = {
+        name: len((ROOT / name).read_text().splitlines()) for name in names.stdout.split() if (ROOT / name).exists()
+    }
     floors: Counter[str] = Counter()
     for name, count in lines.items():
         parts = Path(name).parts
