@@ -65,15 +65,51 @@ pub struct Test {
 }
 
 /// A way to fold many numbers into one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fold {
     Sum,
+    /// The sum over the number of elements; floats only.
+    Mean,
+    /// The sum of what is not NaN; floats only.
+    NanSum,
     Prod,
+    /// The largest; NaN if there is one.
     Max,
     Min,
     /// Truth values out.
     Any,
     All,
+    /// How many are not zero, int64 out.
+    Count,
+    /// The p-norm; floats only. Of order 0 it is `Count` as a float, of order infinity the largest magnitude.
+    Norm(f64),
+}
+
+impl Fold {
+    /// The dtype `reduce` gives for elements of this one: sums and products of integers are int64.
+    pub fn out_dtype(self, dtype: DType) -> DType {
+        match self {
+            Fold::Any | Fold::All => DType::Bool,
+            Fold::Count => DType::I64,
+            Fold::Max | Fold::Min => dtype,
+            _ => dtype.sum_type(),
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Fold::Sum => "sum",
+            Fold::Mean => "mean",
+            Fold::NanSum => "nansum",
+            Fold::Prod => "prod",
+            Fold::Max => "amax",
+            Fold::Min => "amin",
+            Fold::Any => "any",
+            Fold::All => "all",
+            Fold::Count => "count_nonzero",
+            Fold::Norm(_) => "linalg_vector_norm",
+        }
+    }
 }
 
 /// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
@@ -98,16 +134,20 @@ pub trait Backend: Sync {
     fn choose(&self, _cond: View, _a: View, _b: View, _out: View) -> Result<()> {
         Err(self.lacks("where"))
     }
-    /// Fold the dimensions of `x` whose mask is set; `out` has them with size 1.
+    /// Fold the dimensions of `x` whose mask is set; `out` has them with size 1 and the dtype `Fold::out_dtype`.
+    /// Half-precision inputs are widened before.
     fn reduce(&self, fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {
-        Err(self.lacks(match fold {
-            Fold::Sum => "sum",
-            Fold::Prod => "prod",
-            Fold::Max => "amax",
-            Fold::Min => "amin",
-            Fold::Any => "any",
-            Fold::All => "all",
-        }))
+        Err(self.lacks(fold.name()))
+    }
+    /// Mean and variance of float32 or float64 over the masked dimensions, both as float64 of the same strides; the
+    /// sum of squares is divided by the number of elements less `free`.
+    fn moments(&self, _x: View, _mask: &[bool], _free: f64, _mean: View, _var: View) -> Result<()> {
+        Err(self.lacks("var"))
+    }
+    /// Where along `dim` the number in `values` first stands, as int64; `values` and `out` have size 1 there and the
+    /// same strides.
+    fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
+        Err(self.lacks("argmax"))
     }
     /// `out = base + a @ b` on batches of matrices: `(batch, rows, cols)`, any strides.
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
@@ -136,6 +176,15 @@ impl Backend for Meta {
         Ok(())
     }
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn reduce(&self, _fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn moments(&self, _x: View, _mask: &[bool], _free: f64, _mean: View, _var: View) -> Result<()> {
+        Ok(())
+    }
+    fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
         Ok(())
     }
 }

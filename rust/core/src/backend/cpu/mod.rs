@@ -122,6 +122,15 @@ impl Backend for Cpu {
     fn reduce(&self, fold: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
         reduce::reduce(fold, x, mask, out)
     }
+
+    fn moments(&self, x: View, mask: &[bool], free: f64, mean: View, var: View) -> Result<()> {
+        reduce::moments(x, mask, free, mean, var)
+    }
+
+    fn find(&self, x: View, dim: usize, values: View, out: View) -> Result<()> {
+        per_dtype!(x.dtype, T => reduce::find::<T>(x, dim, values, out));
+        Ok(())
+    }
 }
 
 /// One element from one dtype to another, as PyTorch's `to` does it.

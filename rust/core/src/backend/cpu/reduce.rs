@@ -1,66 +1,373 @@
-//! Folding dimensions into one number each: sum, prod, max, min, any, all.
+//! Folding dimensions into one number each: sum, prod, max, min, any, all, counts, norms, variance.
 //!
-//! Every output element has a fixed order of additions that depends on the shape alone, so any number of threads gives
-//! the same bits.
+//! The dimensions of the input are split into kept and folded ones, sorted by stride and merged. Paths:
+//!   innermost dimension folded -> `rows`: one output at a time, its elements spread over `LANES` accumulators
+//!   innermost dimension kept   -> `columns`: a tile of neighbouring outputs, whole rows added to it
+//!   few outputs, much to fold  -> either of them over blocks of the folded range, then the blocks in order
+//! Floats are added in f64 and rounded once. Blocks, lanes and tiles depend on the shapes alone, so any number of
+//! threads gives the same bits. `tests::naive` is the definition.
+
+mod find;
+mod folds;
+#[cfg(test)]
+mod tests;
+
+use smallvec::SmallVec;
+
+pub(super) use find::find;
+pub(super) use folds::{moments, reduce};
 
 use super::pointwise::Ptr;
-use crate::backend::{Fold, View};
+use crate::backend::View;
 use crate::dtype::Element;
-use crate::error::Result;
-use crate::layout::Layout;
 use crate::parallel;
-use crate::per_dtype;
-use crate::shape::Dims;
-use crate::strided::{Walk, for_each_offset};
+use crate::simd::vectorize;
 
-pub(super) fn reduce(fold: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
-    per_dtype!(x.dtype, T => per_dtype!(out.dtype, O => fold_all::<T, O>(fold, x, mask, out)));
-    Ok(())
+/// Accumulators of one output: enough registers in flight to hide the latency of an addition.
+const LANES: usize = 32;
+/// Accumulators of an output with fewer elements than `LANES`.
+const FEW: usize = 4;
+/// Neighbouring outputs that are worked on together: their accumulators stay in the first cache.
+const TILE: usize = 512;
+/// Elements that go into the same accumulators before they are put aside, and the least a thread gets.
+const BLOCK: usize = 16384;
+/// Rows that go into a tile before it is put aside.
+const TILE_ROWS: usize = 256;
+/// Outputs (or tiles) from which on the folded range is not split further.
+const ENOUGH: usize = 32;
+
+/// One way to fold elements of type `T`. `at` is the position of the output, for folds that need to know it.
+trait Folder<T>: Copy + Sync {
+    type Acc: Copy + Send + Sync;
+    type Out: Element;
+    fn start(self, at: usize) -> Self::Acc;
+    fn step(self, acc: Self::Acc, x: T) -> Self::Acc;
+    fn merge(self, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    fn finish(self, acc: Self::Acc) -> Self::Out;
 }
 
-fn fold_all<T: Element, O: Element>(fold: Fold, x: View, mask: &[bool], out: View) {
-    let (mut kept, mut folded) =
-        (x.layout.clone(), Layout { shape: Dims::new(), strides: Dims::new(), offset: 0 });
-    for d in 0..x.layout.rank() {
-        if mask[d] {
-            folded.shape.push(x.layout.shape[d]);
-            folded.strides.push(x.layout.strides[d]);
-            kept.shape[d] = 1;
-        }
-    }
-    let mut places = Vec::with_capacity(folded.numel());
-    for_each_offset(&folded, |at| places.push(at));
-    let walk = Walk::new([out.layout, &kept]);
-    let [os, xs] = walk.run_steps();
-    let (o, x) = (Ptr::<O>::of(out), Ptr::<T>::of(x));
-    parallel::chunks(walk.runs(), 1, |r| {
-        walk.for_runs(r.start, r.end, |at| {
-            for i in 0..walk.run_len() {
-                // SAFETY: the walk and the folded places stay inside the layouts.
-                unsafe {
-                    let from = at[1] + i * xs;
-                    *o.at(at[0] + i * os) = one::<T, O>(fold, places.iter().map(|&p| *x.at(from + p)));
+/// Nested loops over `N` operands, the innermost first; loops that continue each other are one.
+struct Nest<const N: usize> {
+    sizes: SmallVec<[usize; 4]>,
+    steps: SmallVec<[[usize; N]; 4]>,
+}
+
+impl<const N: usize> Nest<N> {
+    fn new(dims: impl Iterator<Item = (usize, [usize; N])>) -> Self {
+        let mut nest = Nest { sizes: SmallVec::new(), steps: SmallVec::new() };
+        for (n, step) in dims {
+            let last = nest.sizes.last_mut().zip(nest.steps.last());
+            match last {
+                Some((len, inner)) if (0..N).all(|i| step[i] == inner[i] * *len) => *len *= n,
+                _ => {
+                    nest.sizes.push(n);
+                    nest.steps.push(step);
                 }
             }
-        });
-    });
-}
+        }
+        if nest.sizes.is_empty() {
+            nest.sizes.push(1);
+            nest.steps.push([0; N]);
+        }
+        nest
+    }
 
-fn one<T: Element, O: Element>(fold: Fold, mut values: impl Iterator<Item = T>) -> O {
-    let float = T::DTYPE.is_float() || O::DTYPE.is_float();
-    match fold {
-        Fold::Sum if float => O::from_f64(values.map(T::to_f64).sum()),
-        Fold::Sum => O::from_i64(values.fold(0i64, |a, v| a.wrapping_add(v.to_i64()))),
-        Fold::Prod if float => O::from_f64(values.map(T::to_f64).product()),
-        Fold::Prod => O::from_i64(values.fold(1i64, |a, v| a.wrapping_mul(v.to_i64()))),
-        Fold::Any => O::from_i64(i64::from(values.any(T::truthy))),
-        Fold::All => O::from_i64(i64::from(values.all(T::truthy))),
-        Fold::Max | Fold::Min => {
-            let better = |a: T, b: T| if fold == Fold::Max { b > a } else { b < a };
-            let best = values.reduce(|a, b| if a.is_nan() || !(b.is_nan() || better(a, b)) { a } else { b });
-            best.map_or_else(O::default, |v| {
-                if float { O::from_f64(v.to_f64()) } else { O::from_i64(v.to_i64()) }
-            })
+    fn len(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    /// Hand out the iterations `from..to` as pieces of the innermost loop: `f(offsets, length)`.
+    #[inline(always)]
+    fn pieces(&self, from: usize, to: usize, mut f: impl FnMut([usize; N], usize)) {
+        if from >= to {
+            return;
+        }
+        if self.sizes.len() == 1 {
+            return f(self.steps[0].map(|s| s * from), to - from);
+        }
+        let mut index: SmallVec<[usize; 4]> = SmallVec::new();
+        let (mut at, mut rest) = ([0; N], from);
+        for (&n, step) in self.sizes.iter().zip(&self.steps) {
+            let i = rest % n;
+            rest /= n;
+            (0..N).for_each(|k| at[k] += i * step[k]);
+            index.push(i);
+        }
+        let mut left = to - from;
+        loop {
+            let run = (self.sizes[0] - index[0]).min(left);
+            f(at, run);
+            left -= run;
+            if left == 0 {
+                return;
+            }
+            (0..N).for_each(|k| at[k] -= index[0] * self.steps[0][k]);
+            index[0] = 0;
+            for d in 1..index.len() {
+                index[d] += 1;
+                (0..N).for_each(|k| at[k] += self.steps[d][k]);
+                if index[d] < self.sizes[d] {
+                    break;
+                }
+                (0..N).for_each(|k| at[k] -= self.steps[d][k] * self.sizes[d]);
+                index[d] = 0;
+            }
         }
     }
+}
+
+/// What is to be folded: loops over the outputs (output step, input step) and over the elements of one output.
+struct Plan {
+    kept: Nest<2>,
+    folded: Nest<1>,
+    /// The first element of the output and of the input.
+    start: [usize; 2],
+    /// The innermost dimension is a kept one and wide enough for tiles.
+    columns: bool,
+}
+
+impl Plan {
+    fn new(x: View, mask: &[bool], out: View) -> Plan {
+        let l = x.layout;
+        let mut order: SmallVec<[usize; 6]> = (0..l.rank()).filter(|&d| l.shape[d] != 1).collect();
+        // A broadcast dimension repeats the same memory: it goes outermost.
+        order.sort_by_key(|&d| (l.strides[d] == 0, l.strides[d], std::cmp::Reverse(d)));
+        let dims = |folded: bool| order.iter().copied().filter(move |&d| mask[d] == folded);
+        let kept = Nest::new(dims(false).map(|d| (l.shape[d], [out.layout.strides[d], l.strides[d]])));
+        let folded = Nest::new(dims(true).map(|d| (l.shape[d], [l.strides[d]])));
+        let inner = order.first().is_some_and(|&d| !mask[d] && l.strides[d] == 1);
+        let columns = inner && kept.sizes[0] >= 8 && kept.steps[0] == [1, 1] && folded.len() > 0;
+        Plan { kept, folded, start: [out.layout.offset, l.offset], columns }
+    }
+}
+
+/// Fold the masked dimensions of `x` into `out`.
+fn fold<T: Element, F: Folder<T>>(f: F, x: View, mask: &[bool], out: View) {
+    let plan = Plan::new(x, mask, out);
+    let (x, out) = (Ptr::<T>::of(x), Ptr::<F::Out>::of(out));
+    if plan.kept.len() == 0 {
+        return;
+    }
+    if plan.columns {
+        columns(f, &plan, x, out);
+    } else {
+        rows(f, &plan, x, out);
+    }
+}
+
+// One output at a time ------------------------------------------------------------------------------------------------
+
+fn rows<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::Out>) {
+    let (outputs, n) = (plan.kept.len(), plan.folded.len());
+    let [os, xs] = plan.kept.steps[0];
+    let blocks = if outputs >= ENOUGH { 1 } else { n.div_ceil(BLOCK).clamp(1, 64) };
+    if blocks == 1 {
+        return parallel::chunks(outputs, BLOCK.div_ceil(n.max(1)), |r| {
+            vectorize(
+                #[inline(always)]
+                || {
+                    plan.kept.pieces(r.start, r.end, |[o, from], len| {
+                        for i in 0..len {
+                            let (o, from) = (plan.start[0] + o + i * os, plan.start[1] + from + i * xs);
+                            // SAFETY: the plan's loops stay inside the two layouts; chunks have outputs of their own.
+                            unsafe {
+                                *out.at(o) = f.finish(range(f, &plan.folded, x, from, o, 0, n));
+                            }
+                        }
+                    });
+                },
+            )
+        });
+    }
+    let step = n.div_ceil(blocks);
+    let mut places = Vec::with_capacity(outputs);
+    plan.kept.pieces(0, outputs, |[o, from], len| {
+        places.extend((0..len).map(|i| (plan.start[0] + o + i * os, plan.start[1] + from + i * xs)));
+    });
+    let mut parts: Vec<F::Acc> = places.iter().flat_map(|&(o, _)| std::iter::repeat_n(f.start(o), blocks)).collect();
+    parallel::rows(&mut parts, 1, 1, |first, parts| {
+        for (i, part) in parts.iter_mut().enumerate() {
+            let (o, from) = places[(first + i) / blocks];
+            let at = (first + i) % blocks * step;
+            *part = vectorize(
+                #[inline(always)]
+                || range(f, &plan.folded, x, from, o, at.min(n), (at + step).min(n)),
+            );
+        }
+    });
+    for (parts, &(o, _)) in parts.chunks(blocks).zip(&places) {
+        let acc = parts[1..].iter().fold(parts[0], |a, &b| f.merge(a, b));
+        // SAFETY: inside the output's layout, and the threads are done.
+        unsafe { *out.at(o) = f.finish(acc) };
+    }
+}
+
+/// Fold the elements `a..b` of the output at `o`, whose first one lies at `from`.
+#[inline(always)]
+fn range<T: Element, F: Folder<T>>(
+    f: F,
+    folded: &Nest<1>,
+    x: Ptr<T>,
+    from: usize,
+    o: usize,
+    a: usize,
+    b: usize,
+) -> F::Acc {
+    if b - a < LANES {
+        return block::<T, F, FEW>(f, folded, x, from, o, a, b);
+    }
+    let mut acc = block::<T, F, LANES>(f, folded, x, from, o, a, b.min(a + BLOCK));
+    for at in (a + BLOCK..b).step_by(BLOCK) {
+        acc = f.merge(acc, block::<T, F, LANES>(f, folded, x, from, o, at, b.min(at + BLOCK)));
+    }
+    acc
+}
+
+#[inline(always)]
+fn block<T: Element, F: Folder<T>, const L: usize>(
+    f: F,
+    folded: &Nest<1>,
+    x: Ptr<T>,
+    from: usize,
+    o: usize,
+    a: usize,
+    b: usize,
+) -> F::Acc {
+    let mut lanes = [f.start(o); L];
+    let step = folded.steps[0][0];
+    folded.pieces(a, b, |[at], n| {
+        // A copy of their own for the loop: then they stay in registers.
+        let mut acc = lanes;
+        if step == 1 {
+            // SAFETY: the loops of the plan stay inside the input's layout.
+            let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
+            let whole = x.chunks_exact(L);
+            let rest = whole.remainder();
+            for x in whole {
+                (0..L).for_each(|j| acc[j] = f.step(acc[j], x[j]));
+            }
+            for (acc, &x) in acc.iter_mut().zip(rest) {
+                *acc = f.step(*acc, x);
+            }
+        } else {
+            for i in 0..n {
+                // SAFETY: as above.
+                let x = unsafe { *x.at(from + at + i * step) };
+                acc[i % L] = f.step(acc[i % L], x);
+            }
+        }
+        lanes = acc;
+    });
+    let mut width = L / 2;
+    while width > 0 {
+        (0..width).for_each(|j| lanes[j] = f.merge(lanes[j], lanes[j + width]));
+        width /= 2;
+    }
+    lanes[0]
+}
+
+// A tile of outputs at a time -----------------------------------------------------------------------------------------
+
+fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::Out>) {
+    let (width, n) = (plan.kept.sizes[0], plan.folded.len());
+    let tiles = width.div_ceil(TILE);
+    let outer = plan.kept.len() / width;
+    let blocks = if outer * tiles >= ENOUGH { 1 } else { n.div_ceil(64).clamp(1, ENOUGH) };
+    let step = n.div_ceil(blocks);
+    // The tile `i`: the output's and the input's first element, and the number of outputs.
+    let tile = |i: usize| {
+        let (first, mut found) = (i % tiles * TILE, [0; 2]);
+        plan.kept.pieces(i / tiles * width + first, i / tiles * width + first + 1, |at, _| found = at);
+        (plan.start[0] + found[0], plan.start[1] + found[1], TILE.min(width - first))
+    };
+    if blocks == 1 {
+        return parallel::chunks(outer * tiles, BLOCK.div_ceil(n * TILE.min(width)), |r| {
+            vectorize(
+                #[inline(always)]
+                || {
+                    for i in r {
+                        let (o, from, w) = tile(i);
+                        let acc = tall(f, &plan.folded, x, [o, from, w], 0, n);
+                        for (j, &acc) in acc[..w].iter().enumerate() {
+                            // SAFETY: inside the output; every tile has outputs of its own.
+                            unsafe { *out.at(o + j) = f.finish(acc) };
+                        }
+                    }
+                },
+            )
+        });
+    }
+    let mut parts: Vec<F::Acc> = vec![f.start(plan.start[0]); outer * tiles * blocks * TILE.min(width)];
+    let stride = TILE.min(width);
+    parallel::rows(&mut parts, stride, BLOCK.div_ceil(step * stride), |first, parts| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for (i, part) in parts.chunks_exact_mut(stride).enumerate() {
+                    let (o, from, w) = tile((first + i) / blocks);
+                    let at = (first + i) % blocks * step;
+                    let acc = tall(f, &plan.folded, x, [o, from, w], at.min(n), (at + step).min(n));
+                    part[..w].copy_from_slice(&acc[..w]);
+                }
+            },
+        )
+    });
+    for (i, parts) in parts.chunks_exact(stride * blocks).enumerate() {
+        let (o, _, w) = tile(i);
+        for j in 0..w {
+            let acc = (1..blocks).fold(parts[j], |a, b| f.merge(a, parts[b * stride + j]));
+            // SAFETY: inside the output's layout, and the threads are done.
+            unsafe { *out.at(o + j) = f.finish(acc) };
+        }
+    }
+}
+
+/// Fold rows `a..b` of the tile (output, input, width).
+#[inline(always)]
+fn tall<T: Element, F: Folder<T>>(
+    f: F,
+    folded: &Nest<1>,
+    x: Ptr<T>,
+    tile: [usize; 3],
+    a: usize,
+    b: usize,
+) -> [F::Acc; TILE] {
+    let mut acc = strip(f, folded, x, tile, a, b.min(a + TILE_ROWS));
+    for at in (a + TILE_ROWS..b).step_by(TILE_ROWS) {
+        let more = strip(f, folded, x, tile, at, b.min(at + TILE_ROWS));
+        (0..tile[2]).for_each(|j| acc[j] = f.merge(acc[j], more[j]));
+    }
+    acc
+}
+
+#[inline(always)]
+fn strip<T: Element, F: Folder<T>>(
+    f: F,
+    folded: &Nest<1>,
+    x: Ptr<T>,
+    [o, from, w]: [usize; 3],
+    a: usize,
+    b: usize,
+) -> [F::Acc; TILE] {
+    let mut acc = [f.start(o); TILE];
+    (0..w).for_each(|j| acc[j] = f.start(o + j));
+    let step = folded.steps[0][0];
+    folded.pieces(a, b, |[at], n| {
+        // SAFETY: the loops of the plan stay inside the input's layout.
+        let row = |i: usize| unsafe { std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w) };
+        let acc = &mut acc[..w];
+        // Four rows at a time: the accumulators are read and written once for them.
+        let whole = n - n % 4;
+        for i in (0..whole).step_by(4) {
+            let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
+            for j in 0..w {
+                acc[j] = f.step(f.step(f.step(f.step(acc[j], p[j]), q[j]), r[j]), s[j]);
+            }
+        }
+        for i in whole..n {
+            let p = row(i);
+            (0..w).for_each(|j| acc[j] = f.step(acc[j], p[j]));
+        }
+    });
+    acc
 }
