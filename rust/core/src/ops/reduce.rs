@@ -11,10 +11,13 @@ use crate::tensor::Tensor;
 impl Tensor {
     /// Fold the masked dimensions, without history; the result keeps them with size 1 if `keepdim`.
     pub(crate) fn fold(&self, fold: Fold, mask: &[bool], keepdim: bool, dtype: DType) -> Result<Tensor> {
-        let kept =
-            Tensor::empty_on(Layout::contiguous(&reduced(self.shape(), mask, true)), dtype, self.device())?;
-        backend(self.device()).reduce(fold, self.raw(), mask, kept.raw())?;
-        Ok(if keepdim { kept } else { kept.alias(Layout::contiguous(&reduced(self.shape(), mask, false))) })
+        let half = matches!(self.dtype(), DType::F16 | DType::BF16);
+        let x = if half { self.cast_data(DType::F32)? } else { self.clone() };
+        let shape = Layout::contiguous(&reduced(x.shape(), mask, true));
+        let kept = Tensor::empty_on(shape, fold.out_dtype(x.dtype()), x.device())?;
+        backend(x.device()).reduce(fold, x.raw(), mask, kept.raw())?;
+        let kept = kept.cast_data(dtype)?;
+        Ok(if keepdim { kept } else { kept.alias(Layout::contiguous(&reduced(x.shape(), mask, false))) })
     }
 
     /// Sum over `dims` (all if empty); integers are summed as int64 unless `dtype` says otherwise.

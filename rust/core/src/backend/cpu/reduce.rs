@@ -184,7 +184,8 @@ fn rows<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::Out>
     plan.kept.pieces(0, outputs, |[o, from], len| {
         places.extend((0..len).map(|i| (plan.start[0] + o + i * os, plan.start[1] + from + i * xs)));
     });
-    let mut parts: Vec<F::Acc> = places.iter().flat_map(|&(o, _)| std::iter::repeat_n(f.start(o), blocks)).collect();
+    let mut parts: Vec<F::Acc> =
+        places.iter().flat_map(|&(o, _)| std::iter::repeat_n(f.start(o), blocks)).collect();
     parallel::rows(&mut parts, 1, 1, |first, parts| {
         for (i, part) in parts.iter_mut().enumerate() {
             let (o, from) = places[(first + i) / blocks];
@@ -354,7 +355,8 @@ fn strip<T: Element, F: Folder<T>>(
     let step = folded.steps[0][0];
     folded.pieces(a, b, |[at], n| {
         // SAFETY: the loops of the plan stay inside the input's layout.
-        let row = |i: usize| unsafe { std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w) };
+        let row =
+            |i: usize| unsafe { std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w) };
         let acc = &mut acc[..w];
         // Four rows at a time: the accumulators are read and written once for them.
         let whole = n - n % 4;

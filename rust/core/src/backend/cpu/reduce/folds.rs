@@ -1,10 +1,10 @@
 //! The ways to fold: what each starts from, does with an element, and makes of its accumulator.
 
 use super::{Folder, fold};
+use crate::backend::cpu::{lacks, pointwise::Ptr};
 use crate::backend::{Fold, View};
 use crate::dtype::{DType, Element};
 use crate::error::Result;
-use crate::backend::cpu::{lacks, pointwise::Ptr};
 
 /// See the verb `reduce`: float32 and float64 give their own dtype, integers and bool are added up as int64.
 pub(in crate::backend::cpu) fn reduce(how: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
@@ -62,7 +62,13 @@ pub(in crate::backend::cpu) fn reduce(how: Fold, x: View, mask: &[bool], out: Vi
 }
 
 /// See the verb `moments`.
-pub(in crate::backend::cpu) fn moments(x: View, mask: &[bool], free: f64, mean: View, var: View) -> Result<()> {
+pub(in crate::backend::cpu) fn moments(
+    x: View,
+    mask: &[bool],
+    free: f64,
+    mean: View,
+    var: View,
+) -> Result<()> {
     let n = x.layout.numel() as f64 / var.layout.numel().max(1) as f64;
     let (means, shift) = (Ptr::<f64>::of(mean), mean.layout.offset.wrapping_sub(var.layout.offset));
     debug_assert_eq!(mean.layout.strides, var.layout.strides);
