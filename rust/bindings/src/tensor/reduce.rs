@@ -1,1 +1,63 @@
-//! Sums, products, means.
+//! Sums, means, products, truth over dimensions, counts.
+
+use pyo3::prelude::*;
+
+use crate::args::Dims;
+use crate::border::{PyTensor, run};
+use crate::types::DTypeArg;
+
+/// The dims of a reduction: None for all. An empty tuple also means all, but PyTorch tells them apart in `grad_fn`.
+pub fn over(dim: Option<Dims>, rank: usize) -> Vec<isize> {
+    match dim {
+        None => vec![],
+        Some(Dims(dims)) if dims.is_empty() => (0..rank as isize).collect(),
+        Some(Dims(dims)) => dims,
+    }
+}
+
+#[pymethods]
+impl PyTensor {
+    #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
+    fn sum(
+        &self,
+        py: Python<'_>,
+        dim: Option<Dims>,
+        keepdim: bool,
+        dtype: Option<DTypeArg>,
+    ) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let dims = over(dim, x.rank());
+        run(py, x.numel(), || x.sum(&dims, keepdim, dtype.map(|d| d.0)))
+    }
+
+    #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
+    fn mean(
+        &self,
+        py: Python<'_>,
+        dim: Option<Dims>,
+        keepdim: bool,
+        dtype: Option<DTypeArg>,
+    ) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        let dims = over(dim, x.rank());
+        run(py, x.numel(), || x.mean(&dims, keepdim, dtype.map(|d| d.0)))
+    }
+
+    #[pyo3(signature = (dim = None, keepdim = false))]
+    fn any(&self, py: Python<'_>, dim: Option<Dims>, keepdim: bool) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.any(dim.as_ref().map(|d| d.0.as_slice()), keepdim))
+    }
+
+    #[pyo3(signature = (dim = None, keepdim = false))]
+    fn all(&self, py: Python<'_>, dim: Option<Dims>, keepdim: bool) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.all(dim.as_ref().map(|d| d.0.as_slice()), keepdim))
+    }
+
+    #[pyo3(signature = (dim = None))]
+    fn count_nonzero(&self, py: Python<'_>, dim: Option<Dims>) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.count_nonzero(&dim.unwrap_or_default().0))
+    }
+}

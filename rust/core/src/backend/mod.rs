@@ -81,7 +81,7 @@ pub enum Fold {
     All,
     /// How many are not zero, int64 out.
     Count,
-    /// The p-norm; floats only. Of order 0 it is `Count` as a float, of order infinity the largest magnitude.
+    /// The p-norm, p not 0; floats only. Of order infinity it is the largest magnitude.
     Norm(f64),
 }
 
@@ -135,7 +135,8 @@ pub trait Backend: Sync {
         Err(self.lacks("where"))
     }
     /// Fold the dimensions of `x` whose mask is set; `out` has them with size 1 and the dtype `Fold::out_dtype`.
-    /// Half-precision inputs are widened before.
+    /// Of bool, uint8, int32, int64, float32 or float64; other dtypes are widened before, integers of a product to int64,
+    /// and a norm of order 0 is asked for as `Count`.
     fn reduce(&self, fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {
         Err(self.lacks(fold.name()))
     }

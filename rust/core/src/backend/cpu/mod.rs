@@ -120,6 +120,8 @@ impl Backend for Cpu {
     }
 
     fn reduce(&self, fold: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
+        let same = x.dtype == out.dtype;
+        let (x, out) = (bytes(x), if same { bytes(out) } else { out });
         reduce::reduce(fold, x, mask, out)
     }
 
@@ -128,9 +130,22 @@ impl Backend for Cpu {
     }
 
     fn find(&self, x: View, dim: usize, values: View, out: View) -> Result<()> {
-        per_dtype!(x.dtype, T => reduce::find::<T>(x, dim, values, out));
+        let (x, values) = (bytes(x), bytes(values));
+        match x.dtype {
+            DType::F32 => reduce::find::<f32>(x, dim, values, out),
+            DType::F64 => reduce::find::<f64>(x, dim, values, out),
+            DType::U8 => reduce::find::<u8>(x, dim, values, out),
+            DType::I32 => reduce::find::<i32>(x, dim, values, out),
+            DType::I64 => reduce::find::<i64>(x, dim, values, out),
+            other => return Err(lacks("argmax", other)),
+        }
         Ok(())
     }
+}
+
+/// Truth values as the bytes 0 and 1 that they are.
+fn bytes(v: View) -> View {
+    View { dtype: if v.dtype == DType::Bool { DType::U8 } else { v.dtype }, ..v }
 }
 
 /// One element from one dtype to another, as PyTorch's `to` does it.

@@ -12,6 +12,8 @@ mod folds;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 pub(super) use find::find;
@@ -25,8 +27,6 @@ use crate::simd::vectorize;
 
 /// Accumulators of one output: enough registers in flight to hide the latency of an addition.
 const LANES: usize = 32;
-/// Accumulators of an output with fewer elements than `LANES`.
-const FEW: usize = 4;
 /// Neighbouring outputs that are worked on together: their accumulators stay in the first cache.
 const TILE: usize = 512;
 /// Elements that go into the same accumulators before they are put aside, and the least a thread gets.
@@ -157,121 +157,133 @@ fn fold<T: Element, F: Folder<T>>(f: F, x: View, mask: &[bool], out: View) {
 
 // One output at a time ------------------------------------------------------------------------------------------------
 
+/// Where the accumulators of `lines` go.
+enum To<O, A> {
+    Out(Ptr<O>),
+    Part(*mut A),
+}
+
 fn rows<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::Out>) {
     let (outputs, n) = (plan.kept.len(), plan.folded.len());
     let [os, xs] = plan.kept.steps[0];
     let blocks = if outputs >= ENOUGH { 1 } else { n.div_ceil(BLOCK).clamp(1, 64) };
     if blocks == 1 {
         return parallel::chunks(outputs, BLOCK.div_ceil(n.max(1)), |r| {
-            vectorize(
-                #[inline(always)]
-                || {
-                    plan.kept.pieces(r.start, r.end, |[o, from], len| {
-                        for i in 0..len {
-                            let (o, from) = (plan.start[0] + o + i * os, plan.start[1] + from + i * xs);
-                            // SAFETY: the plan's loops stay inside the two layouts; chunks have outputs of their own.
-                            unsafe {
-                                *out.at(o) = f.finish(range(f, &plan.folded, x, from, o, 0, n));
-                            }
-                        }
-                    });
-                },
-            )
+            plan.kept.pieces(r.start, r.end, |[o, from], len| {
+                let at = [plan.start[0] + o, plan.start[1] + from];
+                lines(f, plan, x, at, len, 0..n, To::Out(out));
+            });
         });
     }
     let step = n.div_ceil(blocks);
     let mut places = Vec::with_capacity(outputs);
     plan.kept.pieces(0, outputs, |[o, from], len| {
-        places.extend((0..len).map(|i| (plan.start[0] + o + i * os, plan.start[1] + from + i * xs)));
+        places.extend((0..len).map(|i| [plan.start[0] + o + i * os, plan.start[1] + from + i * xs]));
     });
     let mut parts: Vec<F::Acc> =
-        places.iter().flat_map(|&(o, _)| std::iter::repeat_n(f.start(o), blocks)).collect();
+        places.iter().flat_map(|at| std::iter::repeat_n(f.start(at[0]), blocks)).collect();
     parallel::rows(&mut parts, 1, 1, |first, parts| {
         for (i, part) in parts.iter_mut().enumerate() {
-            let (o, from) = places[(first + i) / blocks];
-            let at = (first + i) % blocks * step;
-            *part = vectorize(
-                #[inline(always)]
-                || range(f, &plan.folded, x, from, o, at.min(n), (at + step).min(n)),
-            );
+            let from = (first + i) % blocks * step;
+            let range = from.min(n)..(from + step).min(n);
+            lines(f, plan, x, places[(first + i) / blocks], 1, range, To::Part(part));
         }
     });
-    for (parts, &(o, _)) in parts.chunks(blocks).zip(&places) {
+    for (parts, at) in parts.chunks(blocks).zip(&places) {
         let acc = parts[1..].iter().fold(parts[0], |a, &b| f.merge(a, b));
         // SAFETY: inside the output's layout, and the threads are done.
-        unsafe { *out.at(o) = f.finish(acc) };
+        unsafe { *out.at(at[0]) = f.finish(acc) };
     }
 }
 
-/// Fold the elements `a..b` of the output at `o`, whose first one lies at `from`.
+/// Fold the elements `range` of `len` outputs in a row, the first at `at` (output, input).
+fn lines<T: Element, F: Folder<T>>(
+    f: F,
+    plan: &Plan,
+    x: Ptr<T>,
+    at: [usize; 2],
+    len: usize,
+    range: Range<usize>,
+    to: To<F::Out, F::Acc>,
+) {
+    let [os, xs] = plan.kept.steps[0];
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..len {
+                let (o, from) = (at[0] + i * os, at[1] + i * xs);
+                let acc = one(f, &plan.folded, x, from, o, range.clone());
+                // SAFETY: the plan's loops stay inside the layouts, and each thread has outputs of its own.
+                match to {
+                    To::Out(out) => unsafe { *out.at(o) = f.finish(acc) },
+                    To::Part(part) => unsafe { *part = acc },
+                }
+            }
+        },
+    );
+}
+
+/// Fold a range of the elements of the output at `o`, whose first one lies at `from`.
 #[inline(always)]
-fn range<T: Element, F: Folder<T>>(
+fn one<T: Element, F: Folder<T>>(
     f: F,
     folded: &Nest<1>,
     x: Ptr<T>,
     from: usize,
     o: usize,
-    a: usize,
-    b: usize,
+    range: Range<usize>,
 ) -> F::Acc {
-    if b - a < LANES {
-        return block::<T, F, FEW>(f, folded, x, from, o, a, b);
-    }
-    let mut acc = block::<T, F, LANES>(f, folded, x, from, o, a, b.min(a + BLOCK));
-    for at in (a + BLOCK..b).step_by(BLOCK) {
-        acc = f.merge(acc, block::<T, F, LANES>(f, folded, x, from, o, at, b.min(at + BLOCK)));
-    }
-    acc
-}
-
-#[inline(always)]
-fn block<T: Element, F: Folder<T>, const L: usize>(
-    f: F,
-    folded: &Nest<1>,
-    x: Ptr<T>,
-    from: usize,
-    o: usize,
-    a: usize,
-    b: usize,
-) -> F::Acc {
-    let mut lanes = [f.start(o); L];
     let step = folded.steps[0][0];
-    folded.pieces(a, b, |[at], n| {
-        // A copy of their own for the loop: then they stay in registers.
-        let mut acc = lanes;
-        if step == 1 {
-            // SAFETY: the loops of the plan stay inside the input's layout.
-            let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
-            let whole = x.chunks_exact(L);
-            let rest = whole.remainder();
-            for x in whole {
-                (0..L).for_each(|j| acc[j] = f.step(acc[j], x[j]));
-            }
-            for (acc, &x) in acc.iter_mut().zip(rest) {
-                *acc = f.step(*acc, x);
-            }
-        } else {
+    let mut total = f.start(o);
+    if range.len() < LANES {
+        folded.pieces(range.start, range.end, |[at], n| {
             for i in 0..n {
-                // SAFETY: as above.
-                let x = unsafe { *x.at(from + at + i * step) };
-                acc[i % L] = f.step(acc[i % L], x);
+                // SAFETY: the loops of the plan stay inside the input's layout.
+                total = f.step(total, unsafe { *x.at(from + at + i * step) });
             }
-        }
-        lanes = acc;
-    });
-    let mut width = L / 2;
-    while width > 0 {
-        (0..width).for_each(|j| lanes[j] = f.merge(lanes[j], lanes[j + width]));
-        width /= 2;
+        });
+        return total;
     }
-    lanes[0]
+    for a in range.clone().step_by(BLOCK) {
+        let mut lanes = [f.start(o); LANES];
+        folded.pieces(a, range.end.min(a + BLOCK), |[at], n| {
+            // A copy of their own for the loop: then they stay in registers.
+            let mut acc = lanes;
+            if step == 1 {
+                // SAFETY: as above.
+                let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
+                let whole = x.chunks_exact(LANES);
+                let rest = whole.remainder();
+                for x in whole {
+                    (0..LANES).for_each(|j| acc[j] = f.step(acc[j], x[j]));
+                }
+                for (acc, &x) in acc.iter_mut().zip(rest) {
+                    *acc = f.step(*acc, x);
+                }
+            } else {
+                for i in 0..n {
+                    // SAFETY: as above.
+                    let x = unsafe { *x.at(from + at + i * step) };
+                    acc[i % LANES] = f.step(acc[i % LANES], x);
+                }
+            }
+            lanes = acc;
+        });
+        let mut width = LANES / 2;
+        while width > 0 {
+            (0..width).for_each(|j| lanes[j] = f.merge(lanes[j], lanes[j + width]));
+            width /= 2;
+        }
+        total = f.merge(total, lanes[0]);
+    }
+    total
 }
 
 // A tile of outputs at a time -----------------------------------------------------------------------------------------
 
 fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::Out>) {
     let (width, n) = (plan.kept.sizes[0], plan.folded.len());
-    let tiles = width.div_ceil(TILE);
+    let (tiles, stride) = (width.div_ceil(TILE), TILE.min(width));
     let outer = plan.kept.len() / width;
     let blocks = if outer * tiles >= ENOUGH { 1 } else { n.div_ceil(64).clamp(1, ENOUGH) };
     let step = n.div_ceil(blocks);
@@ -279,42 +291,31 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
     let tile = |i: usize| {
         let (first, mut found) = (i % tiles * TILE, [0; 2]);
         plan.kept.pieces(i / tiles * width + first, i / tiles * width + first + 1, |at, _| found = at);
-        (plan.start[0] + found[0], plan.start[1] + found[1], TILE.min(width - first))
+        [plan.start[0] + found[0], plan.start[1] + found[1], TILE.min(width - first)]
     };
     if blocks == 1 {
-        return parallel::chunks(outer * tiles, BLOCK.div_ceil(n * TILE.min(width)), |r| {
-            vectorize(
-                #[inline(always)]
-                || {
-                    for i in r {
-                        let (o, from, w) = tile(i);
-                        let acc = tall(f, &plan.folded, x, [o, from, w], 0, n);
-                        for (j, &acc) in acc[..w].iter().enumerate() {
-                            // SAFETY: inside the output; every tile has outputs of its own.
-                            unsafe { *out.at(o + j) = f.finish(acc) };
-                        }
-                    }
-                },
-            )
+        return parallel::chunks(outer * tiles, BLOCK.div_ceil(n * stride), |r| {
+            let mut acc = vec![f.start(plan.start[0]); stride];
+            for i in r {
+                let [o, from, w] = tile(i);
+                strip(f, &plan.folded, x, [o, from], 0..n, &mut acc[..w]);
+                for (j, &acc) in acc[..w].iter().enumerate() {
+                    // SAFETY: inside the output; every tile has outputs of its own.
+                    unsafe { *out.at(o + j) = f.finish(acc) };
+                }
+            }
         });
     }
-    let mut parts: Vec<F::Acc> = vec![f.start(plan.start[0]); outer * tiles * blocks * TILE.min(width)];
-    let stride = TILE.min(width);
+    let mut parts = vec![f.start(plan.start[0]); outer * tiles * blocks * stride];
     parallel::rows(&mut parts, stride, BLOCK.div_ceil(step * stride), |first, parts| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, part) in parts.chunks_exact_mut(stride).enumerate() {
-                    let (o, from, w) = tile((first + i) / blocks);
-                    let at = (first + i) % blocks * step;
-                    let acc = tall(f, &plan.folded, x, [o, from, w], at.min(n), (at + step).min(n));
-                    part[..w].copy_from_slice(&acc[..w]);
-                }
-            },
-        )
+        for (i, part) in parts.chunks_exact_mut(stride).enumerate() {
+            let [o, from, w] = tile((first + i) / blocks);
+            let at = (first + i) % blocks * step;
+            strip(f, &plan.folded, x, [o, from], at.min(n)..(at + step).min(n), &mut part[..w]);
+        }
     });
     for (i, parts) in parts.chunks_exact(stride * blocks).enumerate() {
-        let (o, _, w) = tile(i);
+        let [o, _, w] = tile(i);
         for j in 0..w {
             let acc = (1..blocks).fold(parts[j], |a, b| f.merge(a, parts[b * stride + j]));
             // SAFETY: inside the output's layout, and the threads are done.
@@ -323,53 +324,43 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
     }
 }
 
-/// Fold rows `a..b` of the tile (output, input, width).
-#[inline(always)]
-fn tall<T: Element, F: Folder<T>>(
-    f: F,
-    folded: &Nest<1>,
-    x: Ptr<T>,
-    tile: [usize; 3],
-    a: usize,
-    b: usize,
-) -> [F::Acc; TILE] {
-    let mut acc = strip(f, folded, x, tile, a, b.min(a + TILE_ROWS));
-    for at in (a + TILE_ROWS..b).step_by(TILE_ROWS) {
-        let more = strip(f, folded, x, tile, at, b.min(at + TILE_ROWS));
-        (0..tile[2]).for_each(|j| acc[j] = f.merge(acc[j], more[j]));
-    }
-    acc
-}
-
-#[inline(always)]
+/// Fold rows `range` of a tile of outputs into `total`; `at` is its first element (output, input).
 fn strip<T: Element, F: Folder<T>>(
     f: F,
     folded: &Nest<1>,
     x: Ptr<T>,
-    [o, from, w]: [usize; 3],
-    a: usize,
-    b: usize,
-) -> [F::Acc; TILE] {
-    let mut acc = [f.start(o); TILE];
-    (0..w).for_each(|j| acc[j] = f.start(o + j));
-    let step = folded.steps[0][0];
-    folded.pieces(a, b, |[at], n| {
-        // SAFETY: the loops of the plan stay inside the input's layout.
-        let row =
-            |i: usize| unsafe { std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w) };
-        let acc = &mut acc[..w];
-        // Four rows at a time: the accumulators are read and written once for them.
-        let whole = n - n % 4;
-        for i in (0..whole).step_by(4) {
-            let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
-            for j in 0..w {
-                acc[j] = f.step(f.step(f.step(f.step(acc[j], p[j]), q[j]), r[j]), s[j]);
+    [o, from]: [usize; 2],
+    range: Range<usize>,
+    total: &mut [F::Acc],
+) {
+    let (step, w) = (folded.steps[0][0], total.len());
+    (0..w).for_each(|j| total[j] = f.start(o + j));
+    let mut tile = [f.start(o); TILE];
+    let acc = &mut tile[..w];
+    vectorize(
+        #[inline(always)]
+        || {
+            for a in range.clone().step_by(TILE_ROWS) {
+                (0..w).for_each(|j| acc[j] = f.start(o + j));
+                folded.pieces(a, range.end.min(a + TILE_ROWS), |[at], n| {
+                    // SAFETY: the loops of the plan stay inside the input's layout.
+                    let row = |i: usize| unsafe {
+                        std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w)
+                    };
+                    // Four rows at a time: the accumulators are read and written once for them.
+                    let whole = n - n % 4;
+                    for i in (0..whole).step_by(4) {
+                        let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
+                        for (j, acc) in acc.iter_mut().enumerate() {
+                            *acc = f.step(f.step(f.step(f.step(*acc, p[j]), q[j]), r[j]), s[j]);
+                        }
+                    }
+                    for i in whole..n {
+                        acc.iter_mut().zip(row(i)).for_each(|(acc, &x)| *acc = f.step(*acc, x));
+                    }
+                });
+                (0..w).for_each(|j| total[j] = f.merge(total[j], acc[j]));
             }
-        }
-        for i in whole..n {
-            let p = row(i);
-            (0..w).for_each(|j| acc[j] = f.step(acc[j], p[j]));
-        }
-    });
-    acc
+        },
+    );
 }

@@ -6,30 +6,24 @@ use crate::backend::{Fold, View};
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 
-/// See the verb `reduce`: float32 and float64 give their own dtype, integers and bool are added up as int64.
+/// See the verb `reduce`.
 pub(in crate::backend::cpu) fn reduce(how: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
     macro_rules! floats {
         ($T:ty) => {
             match how {
                 Fold::Sum => fold::<$T, _>(Sum { scale: 1.0 }, x, mask, out),
                 Fold::Mean => {
-                    let kept: usize = out.layout.numel();
-                    let n = x.layout.numel() as f64 / kept.max(1) as f64;
+                    let n = x.layout.numel() as f64 / out.layout.numel().max(1) as f64;
                     fold::<$T, _>(Sum { scale: n }, x, mask, out)
                 }
                 Fold::NanSum => fold::<$T, _>(NanSum, x, mask, out),
                 Fold::Prod => fold::<$T, _>(Prod, x, mask, out),
-                Fold::Max => fold::<$T, _>(Max, x, mask, out),
-                Fold::Min => fold::<$T, _>(Min, x, mask, out),
-                Fold::Any => fold::<$T, _>(Any, x, mask, out),
-                Fold::All => fold::<$T, _>(All, x, mask, out),
-                Fold::Count => fold::<$T, _>(Count, x, mask, out),
-                Fold::Norm(0.0) => fold::<$T, _>(Norm0, x, mask, out),
                 Fold::Norm(1.0) => fold::<$T, _>(Norm1, x, mask, out),
                 Fold::Norm(2.0) => fold::<$T, _>(Norm2, x, mask, out),
                 Fold::Norm(f64::INFINITY) => fold::<$T, _>(AbsMax, x, mask, out),
                 Fold::Norm(f64::NEG_INFINITY) => fold::<$T, _>(AbsMin, x, mask, out),
                 Fold::Norm(p) => fold::<$T, _>(NormP(p), x, mask, out),
+                _ => common!($T),
             }
         };
     }
@@ -37,26 +31,30 @@ pub(in crate::backend::cpu) fn reduce(how: Fold, x: View, mask: &[bool], out: Vi
         ($T:ty) => {
             match how {
                 Fold::Sum => fold::<$T, _>(Whole, x, mask, out),
-                Fold::Prod => fold::<$T, _>(WholeProd, x, mask, out),
+                _ => common!($T),
+            }
+        };
+    }
+    macro_rules! common {
+        ($T:ty) => {
+            match how {
                 Fold::Max => fold::<$T, _>(Max, x, mask, out),
                 Fold::Min => fold::<$T, _>(Min, x, mask, out),
-                Fold::Any => fold::<$T, _>(Any, x, mask, out),
-                Fold::All => fold::<$T, _>(All, x, mask, out),
+                Fold::Any => fold::<$T, _>(Truth { all: false }, x, mask, out),
+                Fold::All => fold::<$T, _>(Truth { all: true }, x, mask, out),
                 Fold::Count => fold::<$T, _>(Count, x, mask, out),
-                Fold::Mean | Fold::NanSum | Fold::Norm(_) => return Err(lacks("reduce", x.dtype)),
+                _ => return Err(lacks("reduce", x.dtype)),
             }
         };
     }
     match x.dtype {
         DType::F32 => floats!(f32),
         DType::F64 => floats!(f64),
-        DType::Bool => integers!(bool),
         DType::U8 => integers!(u8),
-        DType::I8 => integers!(i8),
-        DType::I16 => integers!(i16),
         DType::I32 => integers!(i32),
+        DType::I64 if how == Fold::Prod => fold::<i64, _>(WholeProd, x, mask, out),
         DType::I64 => integers!(i64),
-        DType::F16 | DType::BF16 => return Err(lacks("reduce", x.dtype)),
+        _ => return Err(lacks("reduce", x.dtype)),
     }
     Ok(())
 }
@@ -121,12 +119,11 @@ struct Whole;
 struct WholeProd;
 #[derive(Clone, Copy)]
 struct Count;
+/// Whether any element is true; with `all`, whether none is false.
 #[derive(Clone, Copy)]
-struct Any;
-#[derive(Clone, Copy)]
-struct All;
-#[derive(Clone, Copy)]
-struct Norm0;
+struct Truth {
+    all: bool,
+}
 #[derive(Clone, Copy)]
 struct Norm1;
 #[derive(Clone, Copy)]
@@ -145,9 +142,7 @@ folder!(_, [Element] Prod: f64 => T, 1.0, |a, x| a * x.to_f64(), |p, q| p * q, |
 folder!(_, [Element] Whole: i64 => i64, 0, |a, x| a.wrapping_add(x.to_i64()), |p, q| p.wrapping_add(q), |_s, z| z);
 folder!(_, [Element] WholeProd: i64 => i64, 1, |a, x| a.wrapping_mul(x.to_i64()), |p, q| p.wrapping_mul(q), |_s, z| z);
 folder!(_, [Element] Count: i64 => i64, 0, |a, x| a + i64::from(x.truthy()), |p, q| p + q, |_s, z| z);
-folder!(_, [Element] Any: bool => bool, false, |a, x| a | x.truthy(), |p, q| p | q, |_s, z| z);
-folder!(_, [Element] All: bool => bool, true, |a, x| a & x.truthy(), |p, q| p & q, |_s, z| z);
-folder!(_, [Element] Norm0: f64 => T, 0.0, |a, x| a + f64::from(u8::from(x.truthy())), |p, q| p + q, |_s, z| T::from_f64(z));
+folder!(Truth { all }, [Element] Truth: bool => bool, false, |a, x| a | (x.truthy() ^ all), |p, q| p | q, |s, z| z ^ s.all);
 folder!(_, [Element] Norm1: f64 => T, 0.0, |a, x| a + x.to_f64().abs(), |p, q| p + q, |_s, z| T::from_f64(z));
 folder!(_, [Element] Norm2: f64 => T, 0.0, |a, x| { let v = x.to_f64(); a + v * v }, |p, q| p + q, |_s, z| T::from_f64(z.sqrt()));
 folder!(NormP(p), [Element] NormP: f64 => T, 0.0, |a, x| a + x.to_f64().abs().powf(p), |p, q| p + q,
@@ -180,8 +175,8 @@ macro_rules! bounded {
         }
     )*};
 }
-bounded!(f32: f32::NEG_INFINITY, f32::INFINITY; f64: f64::NEG_INFINITY, f64::INFINITY; bool: false, true;
-    u8: u8::MIN, u8::MAX; i8: i8::MIN, i8::MAX; i16: i16::MIN, i16::MAX; i32: i32::MIN, i32::MAX; i64: i64::MIN, i64::MAX);
+bounded!(f32: f32::NEG_INFINITY, f32::INFINITY; f64: f64::NEG_INFINITY, f64::INFINITY;
+    u8: u8::MIN, u8::MAX; i32: i32::MIN, i32::MAX; i64: i64::MIN, i64::MAX);
 
 #[derive(Clone, Copy)]
 struct Max;
