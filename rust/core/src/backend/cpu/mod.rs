@@ -120,8 +120,8 @@ impl Backend for Cpu {
     }
 
     fn reduce(&self, fold: Fold, x: View, mask: &[bool], out: View) -> Result<()> {
-        let same = x.dtype == out.dtype;
-        let (x, out) = (bytes(x), if same { bytes(out) } else { out });
+        let extreme = matches!(fold, Fold::Max | Fold::Min);
+        let (x, out) = (bytes(x), if extreme { bytes(out) } else { out });
         reduce::reduce(fold, x, mask, out)
     }
 
@@ -144,7 +144,7 @@ impl Backend for Cpu {
 }
 
 /// Truth values as the bytes 0 and 1 that they are.
-fn bytes(v: View) -> View {
+fn bytes(v: View<'_>) -> View<'_> {
     View { dtype: if v.dtype == DType::Bool { DType::U8 } else { v.dtype }, ..v }
 }
 
