@@ -112,6 +112,13 @@ impl Fold {
     }
 }
 
+/// Softmax, or its logarithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Soft {
+    Plain,
+    Log,
+}
+
 /// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
 pub trait Backend: Sync {
     fn name(&self) -> &'static str;
@@ -150,6 +157,14 @@ pub trait Backend: Sync {
     fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
         Err(self.lacks("argmax"))
     }
+    /// Softmax along `dim`; float32 or float64, contiguous, as is `out`.
+    fn softmax(&self, _kind: Soft, _x: View, _dim: usize, _out: View) -> Result<()> {
+        Err(self.lacks("softmax"))
+    }
+    /// The gradient of its input from that of its result `y`.
+    fn softmax_backward(&self, _kind: Soft, _y: View, _dy: View, _dim: usize, _dx: View) -> Result<()> {
+        Err(self.lacks("softmax_backward"))
+    }
     /// `out = base + a @ b` on batches of matrices: `(batch, rows, cols)`, any strides.
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
         Err(self.lacks("matmul"))
@@ -186,6 +201,12 @@ impl Backend for Meta {
         Ok(())
     }
     fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn softmax(&self, _kind: Soft, _x: View, _dim: usize, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn softmax_backward(&self, _kind: Soft, _y: View, _dy: View, _dim: usize, _dx: View) -> Result<()> {
         Ok(())
     }
 }

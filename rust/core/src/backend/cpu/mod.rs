@@ -18,7 +18,7 @@ mod testing;
 
 use half::{bf16, f16};
 
-use super::{Backend, Binary, Fold, Params, Test, Unary, View};
+use super::{Backend, Binary, Fold, Params, Soft, Test, Unary, View};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::per_dtype;
@@ -47,6 +47,25 @@ macro_rules! run_loops {
             DType::Bool => pointwise::$native::<bool, bool>(k.bool.ok_or_else(missing)?, $($arg),*),
         }
     }};
+}
+
+/// Run `$body` for float32 or float64, the types most kernels are made for.
+macro_rules! per_real {
+    ($name:literal, $dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            DType::F32 => {
+                type $T = f32;
+                $body;
+                Ok(())
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body;
+                Ok(())
+            }
+            other => Err(lacks($name, other)),
+        }
+    };
 }
 
 impl Backend for Cpu {
@@ -129,6 +148,30 @@ impl Backend for Cpu {
         reduce::moments(x, mask, free, mean, var)
     }
 
+    fn softmax(&self, kind: Soft, x: View, dim: usize, out: View) -> Result<()> {
+        let axis = softmax::Axis::of(&x.layout.shape, dim);
+        per_real!("softmax", x.dtype, T => {
+            // SAFETY: the op has just made `out`.
+            let (x, y) = (elements::<T>(x), unsafe { elements_mut::<T>(out) });
+            match kind {
+                Soft::Plain => softmax::softmax(axis, x, y),
+                Soft::Log => softmax::log_softmax(axis, x, y),
+            }
+        })
+    }
+
+    fn softmax_backward(&self, kind: Soft, y: View, dy: View, dim: usize, dx: View) -> Result<()> {
+        let axis = softmax::Axis::of(&y.layout.shape, dim);
+        per_real!("softmax_backward", y.dtype, T => {
+            // SAFETY: the op has just made `dx`.
+            let (y, dy, dx) = (elements::<T>(y), elements::<T>(dy), unsafe { elements_mut::<T>(dx) });
+            match kind {
+                Soft::Plain => softmax::softmax_backward(axis, y, dy, dx),
+                Soft::Log => softmax::log_softmax_backward(axis, y, dy, dx),
+            }
+        })
+    }
+
     fn find(&self, x: View, dim: usize, values: View, out: View) -> Result<()> {
         let (x, values) = (bytes(x), bytes(values));
         match x.dtype {
@@ -140,6 +183,26 @@ impl Backend for Cpu {
             other => return Err(lacks("argmax", other)),
         }
         Ok(())
+    }
+}
+
+/// The elements of a contiguous view.
+fn elements<T: Element>(v: View<'_>) -> &[T] {
+    debug_assert!(v.dtype == T::DTYPE && v.layout.is_contiguous());
+    // SAFETY: contiguous, inside the storage, of type T.
+    unsafe {
+        std::slice::from_raw_parts(v.storage.ptr().cast::<T>().add(v.layout.offset), v.layout.numel())
+    }
+}
+
+/// # Safety
+/// No other slice of the view's storage may be alive.
+#[allow(clippy::mut_from_ref)]
+unsafe fn elements_mut<T: Element>(v: View<'_>) -> &mut [T] {
+    debug_assert!(v.dtype == T::DTYPE && v.layout.is_contiguous());
+    // SAFETY: contiguous, inside the storage, of type T, and nobody else's, as the caller says.
+    unsafe {
+        std::slice::from_raw_parts_mut(v.storage.ptr().cast::<T>().add(v.layout.offset), v.layout.numel())
     }
 }
 
