@@ -3,7 +3,7 @@
 //! `V::N` images are turned round into `[channel][row][column][image]`, the input with its padding. A tile of output
 //! channels and taps then walks over the pixels and keeps one register of partial sums for every pair:
 //!
-//!   acc[O][K] += dy[O][pixel] * x[tap of K][pixel]     O * K <= 12 accumulators, O + 1 more registers
+//!   acc[O][K] += dy[O][pixel] * x[tap of K][pixel]     O * K <= 12 accumulators, min(O, K) + 1 more registers
 //!
 //! Only at the end of a slot of images are the lanes of a register added up.
 //!
@@ -211,14 +211,28 @@ impl<T: HasRegisters> Walk<'_, T> {
                 let x = self.x.as_ptr().add(row * self.x_row);
                 let taps: [*const T; K] = std::array::from_fn(|k| x.add(self.offsets[k]));
                 for column in 0..self.columns {
-                    let mut g = [acc[0][0]; O];
-                    for (o, g) in g.iter_mut().enumerate() {
-                        *g = V::load(dy.add(o * self.dy_plane));
-                    }
-                    for k in 0..K {
-                        let x = V::load(taps[k].add(column * self.x_step));
-                        for o in 0..O {
-                            acc[o][k] = g[o].mul_add(x, acc[o][k]);
+                    // The smaller side is held in registers, the other passes by in one: 16 of them are enough.
+                    if K < O {
+                        let mut held = [acc[0][0]; K];
+                        for (held, tap) in held.iter_mut().zip(taps) {
+                            *held = V::load(tap.add(column * self.x_step));
+                        }
+                        for (o, acc) in acc.iter_mut().enumerate() {
+                            let g = V::load(dy.add(o * self.dy_plane));
+                            for (acc, x) in acc.iter_mut().zip(held) {
+                                *acc = g.mul_add(x, *acc);
+                            }
+                        }
+                    } else {
+                        let mut held = [acc[0][0]; O];
+                        for (o, held) in held.iter_mut().enumerate() {
+                            *held = V::load(dy.add(o * self.dy_plane));
+                        }
+                        for (k, tap) in taps.into_iter().enumerate() {
+                            let x = V::load(tap.add(column * self.x_step));
+                            for (acc, g) in acc.iter_mut().zip(held) {
+                                acc[k] = g.mul_add(x, acc[k]);
+                            }
                         }
                     }
                     dy = dy.add(n);
