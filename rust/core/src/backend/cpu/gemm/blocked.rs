@@ -7,8 +7,8 @@ use crate::dtype::Real;
 use crate::parallel;
 use crate::simd::Vector;
 
-/// Steps of `k` that are packed at once: a sliver of the right operand takes half of the first cache.
-const K_BYTES: usize = 1024;
+/// Steps of `k` that are packed at once: a sliver of the right operand takes most of the first cache.
+const K_BYTES: usize = 1536;
 /// Columns and rows that are packed at once.
 const COLS: usize = 4096;
 const ROWS: usize = 3072;
@@ -91,7 +91,9 @@ pub(super) unsafe fn product<V: Vector, P: Vector<E = V::E>, const MR: usize, co
     let (cols, rows) = (even_part(x.n, COLS, nr), even_part(x.m, ROWS, MR));
     // A sliver of the right operand is used once for every block of rows: packing a row-major one pays late.
     let b_packed = x.b_col != 1 || x.m > 8 * MR;
-    let a_packed = x.n > 8 * nr || (x.a_row != 1 && x.a_k != 1);
+    // Rows of the left operand are read in place: what one thread packs is slow to read for another. Packing pays only
+    // where each step would touch a page of its own.
+    let a_packed = x.a_k != 1 && (x.n > 8 * nr || x.a_row != 1);
     let b_room = Scratch::<V::E>::new((if b_packed { cols.next_multiple_of(nr) } else { nr }) * steps + 64);
     let a_room = a_packed.then(|| Scratch::<V::E>::new(rows.next_multiple_of(MR) * steps + 64));
     for col in (0..x.n).step_by(cols) {
