@@ -65,7 +65,7 @@ def main(count: int = 96, epochs: int = 6) -> float:
             loss = criterion(net(inputs.to(device)), labels.to(device).long())
             loss.backward()
             optimizer.step()
-        print("Epoch: %d loss: %.6f" % (epoch + 1, loss.item()))
+        print(f"Epoch: {epoch + 1} loss: {loss.item():.6f}")
 
     hits = 0
     with torch.no_grad():

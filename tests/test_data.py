@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from under_test import NAME, T, is_tensor
 
 data = T.utils.data

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from under_test import T, said
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "optim.json").read_text())

@@ -5,7 +5,7 @@ Public names only; what they do is in `_C` (the Rust extension) and in the packa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tensorrs import _C
 from tensorrs._C import (
@@ -27,7 +27,11 @@ from tensorrs._types import __all__ as _type_names
 
 __version__ = _C.__version__
 
-from tensorrs import autograd, nn, optim, random, utils
+from tensorrs import autograd as autograd
+from tensorrs import nn as nn
+from tensorrs import optim as optim
+from tensorrs import random as random
+from tensorrs import utils as utils
 from tensorrs.autograd import (
     enable_grad,
     inference_mode,
@@ -78,7 +82,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     """Packages that few programs need are imported when they are first named."""
     if name in ("datasets", "testing", "demo", "return_types"):
         from importlib import import_module

@@ -130,9 +130,7 @@ def _rebuild(
 
 def __reduce_ex__(self: Tensor, protocol: int) -> Any:
     if self.requires_grad and not self.is_leaf:
-        raise RuntimeError(
-            "Can't pickle a tensor that requires grad and is not a leaf: detach() it first."
-        )
+        raise RuntimeError("Can't pickle a tensor that requires grad and is not a leaf: detach() it first.")
     state = (type(self), _C.tensor_to_bytes(self), self.dtype, tuple(self.shape), self.requires_grad, self.__dict__)
     return _rebuild, state
 
@@ -146,9 +144,7 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, Tensor | int | float | bool):
         return bool((element == self).any().item())
-    raise RuntimeError(
-        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
-    )
+    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 
 def __dir__(self: Tensor) -> list[str]:
@@ -231,7 +227,7 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """How tensors are printed: digits, when to shorten, how many items at the edges, line width, scientific notation."""
+    """How tensors are printed: digits, when to shorten and to how many items, line width, scientific notation."""
     _C.set_print_options(precision, threshold, edgeitems, linewidth, profile, sci_mode)
 
 

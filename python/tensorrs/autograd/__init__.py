@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensorrs._C import Tensor, run_backward, run_grad
 from tensorrs._C import Node as _Node
+from tensorrs._C import Tensor, run_backward, run_grad
 
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function, NestedIOFunction, once_differentiable
@@ -84,7 +84,8 @@ def _starting_gradients(
             raise TypeError("gradients can be either Tensors or None, but got " + type(g).__name__)
         elif g.shape != out.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {out.shape}."
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of"
+                f" {out.shape}."
             )
     for i, out in enumerate(outputs):
         if not out.requires_grad:
@@ -143,7 +144,9 @@ def grad(
 
         batch = _listed(grad_outputs)  # type: ignore[arg-type]
         rows = [
-            grad(outputs, inputs, [g[i] for g in batch], True, create_graph, True, allow_unused, False, materialize_grads)
+            grad(
+                outputs, inputs, [g[i] for g in batch], True, create_graph, True, allow_unused, False, materialize_grads
+            )
             for i in range(batch[0].shape[0])
         ]
         return tuple(tensorrs.stack(column) for column in zip(*rows, strict=True))

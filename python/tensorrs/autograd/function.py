@@ -26,7 +26,9 @@ class FunctionCtx:
         """Keep tensors for `backward`, which finds them in `saved_tensors`. Call at most once."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
@@ -216,7 +218,9 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not recording or not any(isinstance(g, Tensor) and g.requires_grad for g in grads):
             return outputs
         parts = outputs if isinstance(outputs, tuple) else (outputs,)
-        wrapped = tuple(_Once.apply(p, *[g for g in grads if isinstance(g, Tensor)]) if p is not None else None for p in parts)
+        wrapped = tuple(
+            _Once.apply(p, *[g for g in grads if isinstance(g, Tensor)]) if p is not None else None for p in parts
+        )
         return wrapped if isinstance(outputs, tuple) else wrapped[0]
 
     return wrapper
@@ -231,6 +235,4 @@ class _Once(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise RuntimeError(
-            "trying to differentiate twice a function that was marked with @once_differentiable"
-        )
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

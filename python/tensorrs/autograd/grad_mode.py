@@ -63,7 +63,7 @@ class _Mode:
                     with self.clone():
                         generator.close()
                     raise
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - it is handed on to the generator
                     value, step = error, generator.throw  # type: ignore[assignment]
 
         return inside

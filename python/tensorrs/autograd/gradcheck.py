@@ -87,7 +87,9 @@ def _analytical(output: Tensor, x: Tensor, nondet_tol: float) -> list[list[float
         if g is not None and nondet_tol == 0.0 and j == 0:
             (again,) = autograd.grad(output, [x], [seed], retain_graph=True, allow_unused=True)
             if not bool((_same(g, again)).all()):
-                raise GradcheckError("Backward is not reentrant, i.e., running backward with same input and grad_output")
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output"
+                )
         columns.append([0.0] * x.numel() if g is None else g.reshape(-1).tolist())
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in range(x.numel())]
 

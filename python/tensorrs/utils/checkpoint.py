@@ -126,7 +126,5 @@ def checkpoint_sequential(
 
     for start in range(0, size * (segments - 1), size):
         end = start + size - 1
-        input = checkpoint(
-            part(start, end), input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state
-        )
+        input = checkpoint(part(start, end), input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state)
     return part(end + 1, len(layers) - 1)(input)
