@@ -65,8 +65,8 @@ def test_result_type(ranks: tuple[int, int]) -> None:
 
 
 OPS: dict[str, Callable[[Any, Any], Any]] = {
-    "mul": lambda a, b: a * b, "maximum": T.maximum, "where": lambda a, b: T.where(T.ones(2, dtype=T.bool), a, b), "cat": lambda a, b: T.cat([a, b]),
-    "div": lambda a, b: a / b, "eq": lambda a, b: a == b, "logical_and": T.logical_and, "atan2": T.atan2,
+    "mul": lambda a, b: a * b, "maximum": lambda a, b: T.maximum(a, b), "where": lambda a, b: T.where(T.ones(2, dtype=T.bool), a, b), "cat": lambda a, b: T.cat([a, b]),
+    "div": lambda a, b: a / b, "eq": lambda a, b: a == b, "logical_and": lambda a, b: T.logical_and(a, b), "atan2": lambda a, b: T.atan2(a, b),
 }  # fmt: skip
 
 
