@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from under_test import T
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "lenet.json").read_text())
