@@ -209,14 +209,13 @@ impl<T: HasRegisters> Gather<'_, T> {
     fn task<V: Register<E = T>>(&self, images: Range<usize>, g: usize, rows: Range<usize>, panel: &[T]) {
         let (from, to, lanes) = (self.from, self.to, 2 * V::N);
         // The rows of the source that these rows reach.
-        let mut source = usize::MAX..0;
-        for r in &self.axes[0].reach[rows.clone()] {
-            if r.count > 0 {
-                let last = r.at.wrapping_add_signed((r.count as isize - 1) * self.axes[0].step);
-                source = source.start.min(r.at.min(last))..source.end.max(r.at.max(last) + 1);
-            }
+        let mut ends: Option<(usize, usize)> = None;
+        for r in self.axes[0].reach[rows.clone()].iter().filter(|r| r.count > 0) {
+            let last = r.at.wrapping_add_signed((r.count as isize - 1) * self.axes[0].step);
+            let (low, high) = ends.unwrap_or((r.at, r.at));
+            ends = Some((low.min(r.at.min(last)), high.max(r.at.max(last))));
         }
-        let source = if source.start > source.end { 0..0 } else { source };
+        let source = ends.map_or(0..0, |(low, high)| low..high + 1);
         let (part, out_part) = (source.len() * from.w, rows.len() * to.w);
         let mut block = Scratch::new((from.channels * part + to.channels * out_part) * lanes);
         let (x, y) = block.numbers().split_at_mut(from.channels * part * lanes);
@@ -231,7 +230,8 @@ impl<T: HasRegisters> Gather<'_, T> {
             let into = &mut x[c * run * lanes..(c + 1) * run * lanes];
             turn_in::<V>(self.x, at, step, images.len(), lanes, run, into);
         }
-        self.rows::<V>(x, part * lanes, source.start, g, rows.clone(), panel, y);
+        let turned = Turned { x, plane: part * lanes, top: source.start };
+        self.rows::<V>(turned, g, rows.clone(), panel, y);
         let (runs, run) = match out_part == to.size() {
             true => (1, to.channels * out_part),
             false => (to.channels, out_part),
@@ -243,19 +243,17 @@ impl<T: HasRegisters> Gather<'_, T> {
         }
     }
 
-    /// `y[channel][row][column][lane]` from `x`, whose channels are `plane` numbers apart and begin with row `top`.
+    /// `y[channel][row][column][lane]` from the rows of the source that were turned in.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // one loop nest, cut in two for reading
     fn rows<V: Register<E = T>>(
         &self,
-        x: &[T],
-        plane: usize,
-        top: usize,
+        source: Turned<T>,
         g: usize,
         rows: Range<usize>,
         panel: &[T],
         y: &mut [T],
     ) {
+        let Turned { x, plane, top } = source;
         let (from, to, lanes) = (self.from, self.to, 2 * V::N);
         let kernel = self.kernel[0] * self.kernel[1];
         let out_plane = rows.len() * to.w * lanes;
@@ -305,6 +303,13 @@ impl<T: HasRegisters> Gather<'_, T> {
             }
         }
     }
+}
+
+/// Rows of the source from `top` on, images in the lanes; channels are `plane` numbers apart.
+struct Turned<'a, T> {
+    x: &'a [T],
+    plane: usize,
+    top: usize,
 }
 
 /// The taps of the pixels of one row: for each the offset of its input and the number of its weight.

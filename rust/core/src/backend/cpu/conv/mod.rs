@@ -87,7 +87,9 @@ impl Conv2d {
 
     fn check(&self, x: usize, weight: usize, y: usize) {
         assert!(
-            self.groups > 0 && self.c_in % self.groups == 0 && self.c_out % self.groups == 0,
+            self.groups > 0
+                && self.c_in.is_multiple_of(self.groups)
+                && self.c_out.is_multiple_of(self.groups),
             "conv2d: {self:?}"
         );
         assert_eq!(x, self.n * self.c_in * self.plane(), "conv2d: input of {self:?}");

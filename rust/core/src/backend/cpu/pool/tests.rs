@@ -191,7 +191,7 @@ fn adaptive_pools<T: Real>(tolerance: f64) {
             (y, dx)
         });
         let (mut want, mut want_dx) = (vec![], vec![0.0; x.len()]);
-        for n in 0..planes * out_plane {
+        for (n, dy) in dy.iter().enumerate() {
             let part = |a: usize, o: usize| {
                 let at = |o: usize| o as f64 * size[a] as f64 / out[a] as f64;
                 at(o).floor() as usize..at(o + 1).ceil() as usize
@@ -203,7 +203,7 @@ fn adaptive_pools<T: Real>(tolerance: f64) {
             }
             let count = window.len() as f64;
             want.push(window.iter().map(|&i| x[i].to_f64()).sum::<f64>() / count);
-            window.iter().for_each(|&i| want_dx[i] += dy[n].to_f64() / count);
+            window.iter().for_each(|&i| want_dx[i] += dy.to_f64() / count);
         }
         close(&y, &want, tolerance, &format!("{d:?}"));
         close(&dx, &want_dx, tolerance, &format!("{d:?}"));
