@@ -30,7 +30,7 @@ $(STAMPS)/tools: pyproject.toml
 
 # The extension is built once per change of the Rust sources; the Python package is used where it lies.
 $(BUILT): $(STAMPS)/tools $(RUST)
-	$(BIN)/maturin develop --release --quiet
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	@touch $@
 
 dev: $(BUILT) ## set up .venv with the tools and the package, built and importable
@@ -46,7 +46,7 @@ else
 	$(BIN)/python -m pytest -q tests/test_ops.py -k "$(OP)]" $(PYTEST_ARGS)
 endif
 
-quick: $(BUILT) ## format, one training, one row in ten, floors: under a minute
+quick: $(BUILT) ## format, a small training, autograd, floors: under a minute
 	cargo fmt --all --check
 	$(BIN)/ruff check --quiet .
 	$(BIN)/python -m pytest -q -m "not slow" tests/test_tiny.py tests/test_floors.py tests/test_import.py tests/test_autograd.py

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import inspect
 import keyword
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +21,15 @@ HEAD = '''"""The compiled part of tensorrs. Written by `make stubs` from the mod
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 '''
+TAIL = """
+# Names that attributes of a class hide inside it.
+_Dtype = dtype
+_Device = device
+"""
 NUMBERS = {name: "int" for name in (
     "dim ndimension numel nelement element_size data_ptr storage_offset get_num_threads get_num_interop_threads "
     "get_device __len__ __int__ __index__ __hash__ initial_seed seed"
@@ -58,8 +65,10 @@ SILENT = {name for name in dir(object) if name not in ("__init__", "__repr__", "
 
 def returns(name: str, tensors: bool) -> str:
     if name in RETURNS:
-        return RETURNS[name]
-    if name in TUPLES or name in PLAIN or not tensors:
+        found = RETURNS[name]
+        # `bool` is a dtype of the module and a method of a tensor: Python's own is named in full.
+        return {"dtype": "_Dtype", "device": "_Device", "None": "None"}.get(found, f"builtins.{found}")
+    if name in TUPLES or name in PLAIN or not tensors or (name.startswith("_") and not name.startswith("__")):
         return "Any"
     return "Tensor"
 
@@ -79,7 +88,7 @@ def parameters(item: Any, method: bool) -> str:
         if p.kind == kinds.KEYWORD_ONLY and last not in (kinds.KEYWORD_ONLY, kinds.VAR_POSITIONAL):
             parts.append("*")
         shown = {kinds.VAR_POSITIONAL: "*", kinds.VAR_KEYWORD: "**"}.get(p.kind, "") + name
-        if name not in ("self", "cls"):
+        if not (name == "self" and not parts):
             shown += ": Any"
         if p.default is not kinds.empty:
             shown += " = " + (repr(p.default) if isinstance(p.default, (bool, int, float, str, type(None))) else "...")
@@ -135,9 +144,8 @@ def stub(module: Any) -> str:
             lines.append("__version__: str")
         else:
             lines.append(f"{name}: {type(item).__name__ if type(item).__name__ in classes else 'Any'}")
-    if "Tensor" not in classes:
-        lines.insert(0, "Tensor = Any" if "TensorBase" not in classes else "Tensor = TensorBase")
-    return HEAD + "\n".join(lines).strip() + "\n"
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines).strip())
+    return HEAD + text + "\n" + TAIL
 
 
 def main() -> int:
