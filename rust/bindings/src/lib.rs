@@ -32,7 +32,15 @@ mod module {
         set_num_threads, set_print_options,
     };
     #[pymodule_export]
+    use crate::tensor::activation::{
+        celu, celu_, elu, elu_, gelu, hardshrink, hardsigmoid, hardswish, hardtanh, hardtanh_, leaky_relu,
+        leaky_relu_, logsigmoid, mish, mish_, relu, relu_, selu, selu_, silu, silu_, softplus, softshrink,
+        threshold, threshold_,
+    };
+    #[pymodule_export]
     use crate::tensor::autograd::{run_backward, run_grad};
+    #[pymodule_export]
+    use crate::tensor::blend::choose;
     #[pymodule_export]
     use crate::tensor::convert::{tensor_from_bytes, tensor_to_bytes};
     #[pymodule_export]
@@ -50,7 +58,8 @@ mod module {
     use crate::tensor::matmul::linear;
     #[pymodule_export]
     use crate::tensor::random::{
-        _default_generator, PyGenerator, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm,
+        _default_generator, PyGenerator, normal, rand, rand_like, randint, randint_like, randn, randn_like,
+        randperm,
     };
     #[pymodule_export]
     use crate::tensor::rearrange::constant_pad_nd;

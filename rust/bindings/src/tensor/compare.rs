@@ -1,1 +1,84 @@
-//! Comparisons and logic: truth values out.
+//! Comparisons and logic, as methods and operators.
+// What PyO3 makes of the six operators calls unsafe functions without a block of their own.
+#![allow(unsafe_op_in_unsafe_fn)]
+
+use pyo3::prelude::*;
+
+use crate::args::{Arg, Operand};
+use crate::border::{PyTensor, call, run, run_inplace};
+
+/// `name, name_(Kind) = op, op_`: a comparison and its in-place form under the names Python sees.
+macro_rules! methods {
+    ($($name:ident, $inplace:ident ($kind:ident) = $op:ident, $op_:ident;)*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(fn $name(&self, py: Python<'_>, other: $kind) -> PyResult<Py<PyTensor>> {
+                let x = self.tensor(py);
+                run(py, x.numel(), || x.$op(&other.0))
+            }
+
+            fn $inplace<'py>(slf: &Bound<'py, Self>, other: $kind) -> PyResult<Bound<'py, Self>> {
+                run_inplace(slf, |x| x.$op_(&other.0))
+            })*
+        }
+    };
+}
+
+methods! {
+    eq, eq_(Operand) = eq, eq_;
+    ne, ne_(Operand) = ne, ne_;
+    not_equal, not_equal_(Operand) = ne, ne_;
+    lt, lt_(Operand) = lt, lt_;
+    less, less_(Operand) = lt, lt_;
+    le, le_(Operand) = le, le_;
+    less_equal, less_equal_(Operand) = le, le_;
+    gt, gt_(Operand) = gt, gt_;
+    greater, greater_(Operand) = gt, gt_;
+    ge, ge_(Operand) = ge, ge_;
+    greater_equal, greater_equal_(Operand) = ge, ge_;
+    logical_and, logical_and_(Arg) = logical_and, logical_and_;
+    logical_or, logical_or_(Arg) = logical_or, logical_or_;
+    logical_xor, logical_xor_(Arg) = logical_xor, logical_xor_;
+}
+
+/// The operators. With something that is neither tensor nor number Python answers by identity, or raises.
+macro_rules! operators {
+    ($($name:ident = $op:ident;)*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(fn $name(&self, py: Python<'_>, other: Operand) -> PyResult<Py<PyTensor>> {
+                let x = self.tensor(py);
+                run(py, x.numel(), || x.$op(&other.0))
+            })*
+        }
+    };
+}
+
+operators! { __eq__ = eq; __ne__ = ne; __lt__ = lt; __le__ = le; __gt__ = gt; __ge__ = ge; }
+
+#[pymethods]
+impl PyTensor {
+    fn equal(&self, py: Python<'_>, other: Arg) -> PyResult<bool> {
+        let x = self.tensor(py);
+        call(py, x.numel(), || x.equal(&other.0))
+    }
+
+    #[pyo3(signature = (other, rtol = 1e-5, atol = 1e-8, equal_nan = false))]
+    fn isclose(
+        &self,
+        py: Python<'_>,
+        other: Arg,
+        rtol: f64,
+        atol: f64,
+        equal_nan: bool,
+    ) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.isclose(&other.0, rtol, atol, equal_nan))
+    }
+
+    #[pyo3(signature = (other, rtol = 1e-5, atol = 1e-8, equal_nan = false))]
+    fn allclose(&self, py: Python<'_>, other: Arg, rtol: f64, atol: f64, equal_nan: bool) -> PyResult<bool> {
+        let x = self.tensor(py);
+        call(py, x.numel(), || x.allclose(&other.0, rtol, atol, equal_nan))
+    }
+}

@@ -37,7 +37,14 @@ pub type Ints2 = Ints<Loop2<i8, i8>, Loop2<u8, u8>, Loop2<i16, i16>, Loop2<i32, 
 pub type IntTests =
     Ints<Loop2<i8, bool>, Loop2<u8, bool>, Loop2<i16, bool>, Loop2<i32, bool>, Loop2<i64, bool>>;
 
-/// A pointwise function of one number, as plain data. float16 and bfloat16 run the f32 loop on widened blocks.
+/// A number that stands for a whole operand.
+#[derive(Debug, Clone, Copy)]
+pub enum Number {
+    Int(i64),
+    Float(f64),
+}
+
+/// A pointwise function of one number, as plain data. `name` is the kernel's name in PyTorch's messages. float16 and bfloat16 run the f32 loop on widened blocks.
 pub struct Unary {
     pub name: &'static str,
     pub f32: Option<Loop1<f32, f32>>,
@@ -49,6 +56,8 @@ pub struct Unary {
 /// A pointwise function of two numbers of one dtype.
 pub struct Binary {
     pub name: &'static str,
+    /// Whether a number meets half-precision elements unrounded, as PyTorch has it for + - * /.
+    pub wide_number: bool,
     pub f32: Option<Loop2<f32, f32>>,
     pub f64: Option<Loop2<f64, f64>>,
     pub ints: Option<Ints2>,
@@ -134,7 +143,22 @@ pub trait Backend: Sync {
     fn binary(&self, k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
         Err(self.lacks(k.name))
     }
+    /// As `binary` where one operand, the left one if `left`, is the same number everywhere.
+    fn binary_number(
+        &self,
+        k: &Binary,
+        _p: &Params,
+        _x: View,
+        _number: Number,
+        _left: bool,
+        _out: View,
+    ) -> Result<()> {
+        Err(self.lacks(k.name))
+    }
     fn test(&self, k: &Test, _a: View, _b: View, _out: View) -> Result<()> {
+        Err(self.lacks(k.name))
+    }
+    fn test_number(&self, k: &Test, _x: View, _number: Number, _left: bool, _out: View) -> Result<()> {
         Err(self.lacks(k.name))
     }
     /// `out = if cond { a } else { b }`, element by element.
@@ -207,6 +231,12 @@ impl Backend for Meta {
         Ok(())
     }
     fn softmax_backward(&self, _kind: Soft, _y: View, _dy: View, _dim: usize, _dx: View) -> Result<()> {
+        Ok(())
+    }
+    fn test(&self, _k: &Test, _a: View, _b: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn choose(&self, _cond: View, _a: View, _b: View, _out: View) -> Result<()> {
         Ok(())
     }
 }

@@ -1,1 +1,279 @@
-//! Three operands: where, clamp, lerp, addcmul, addcdiv.
+//! Choosing and mixing: `where`, `clamp`, `lerp`, `nan_to_num`.
+
+use crate::backend::{Binary, Unary, backend};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::grads;
+use crate::layout;
+use crate::ops::binary::{apply_as, apply_inplace, common, device, direct, float_row};
+use crate::ops::promote::result_type;
+use crate::ops::unary::{float_unary_row, run};
+use crate::shape::broadcast;
+use crate::tensor::{Scalar, Tensor};
+use crate::{missing, runtime};
+
+const NONE: [f64; 2] = [0.0; 2];
+
+// Within `p[0]..=p[1]`; NaN stays, and the upper bound wins where they cross.
+static CLAMP: Unary = float_unary_row!("clamp_scalar_cpu", |x, p| {
+    let x = if x < p[0] as T { p[0] as T } else { x };
+    if x > p[1] as T { p[1] as T } else { x }
+});
+// The gradient `g` where x lies within the bounds, both included.
+static CLAMP_GRAD: Binary =
+    float_row!("clamp_backward", |x, g, p| if x >= p[0] as T && x <= p[1] as T { g } else { 0.0 });
+// From the nearer end, so that both ends are exact.
+static LERP: Binary = float_row!("lerp_kernel_scalar", |a, b, p| {
+    let w = p[0] as T;
+    if w.abs() < 0.5 { a + w * (b - a) } else { b - (b - a) * (1.0 - w) }
+});
+static NAN_TO: Binary = float_row!("nan_to_num", |x, to, _p| if x.is_nan() { to } else { x });
+static INF_TO: Unary = float_unary_row!("nan_to_num", |x, p| {
+    if x == T::INFINITY {
+        p[0] as T
+    } else if x == T::NEG_INFINITY {
+        p[1] as T
+    } else {
+        x
+    }
+});
+
+impl Tensor {
+    /// `where(cond, a, b)`: `a` where `cond` is true, `b` elsewhere.
+    pub fn choose(cond: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        if !matches!(cond.dtype(), DType::Bool | DType::U8) {
+            return Err(runtime!(
+                "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
+                cond.dtype().scalar_type()
+            ));
+        }
+        let dtype = result_type(&[a, b]);
+        let shape = broadcast(&broadcast(a.shape(), b.shape())?, cond.shape())?;
+        let layout = layout::elementwise(&shape, &[cond.layout(), a.layout(), b.layout()]);
+        let out = Tensor::empty_on(layout, dtype, device(cond, a))?;
+        let mask = cond.cast_data(DType::Bool)?.expand_data(&shape)?;
+        let whole = |t: &Tensor| t.cast_data(dtype)?.expand_data(&shape);
+        backend(out.device()).choose(mask.raw(), whole(a)?.raw(), whole(b)?.raw(), out.raw())?;
+        out.record("WhereBackward0", &[cond, a, b], |save| {
+            let cond = save.input(0);
+            move |ctx, g| {
+                let (cond, zero) = (cond.get(ctx)?, Tensor::wrapped(Scalar::Float(0.0))?);
+                let da = ctx.when(1, || Tensor::choose(&cond, g, &zero))?;
+                grads![None, da, ctx.when(2, || Tensor::choose(&cond, &zero, g))?]
+            }
+        })
+    }
+
+    /// No less than `min` and no more than `max`, both numbers; where they cross, `max`.
+    pub fn clamp(&self, min: Option<Scalar>, max: Option<Scalar>) -> Result<Tensor> {
+        let dtype = clamp_type(self, min, max)?;
+        let bounds = numbers(min, max);
+        let out = if dtype.is_float() && !bounds.iter().any(|b| b.is_nan()) {
+            run(&CLAMP, bounds, &self.cast_data(dtype)?)?
+        } else {
+            let bound = |s: Option<Scalar>| s.map(Tensor::wrapped).transpose();
+            let low = match bound(min)? {
+                Some(min) => self.at_least_data(&min, dtype)?,
+                None => self.clone(),
+            };
+            match bound(max)? {
+                Some(max) => low.at_most_data(&max, dtype)?,
+                None => low,
+            }
+        };
+        let name = match (min, max) {
+            (_, None) => "ClampMinBackward0",
+            (None, _) => "ClampMaxBackward0",
+            _ => "ClampBackward1",
+        };
+        out.record(name, &[self], |save| {
+            let x = save.input(0);
+            move |ctx, g| grads![Some(clamp_grad(&x.get(ctx)?, g, bounds)?)]
+        })
+    }
+
+    pub fn clamp_(&self, min: Option<Scalar>, max: Option<Scalar>) -> Result<()> {
+        let dtype = clamp_type(self, min, max)?;
+        let bounds = numbers(min, max);
+        if !dtype.is_float() || bounds.iter().any(|b| b.is_nan()) || !direct(self, &[], dtype) {
+            return self.inplace(|x| x.clamp(min, max));
+        }
+        self.check_inplace()?;
+        backend(self.device()).unary(&CLAMP, &bounds, self.raw(), self.raw())?;
+        self.written(None, false)
+    }
+
+    /// As `clamp` with tensors as bounds.
+    pub fn clamp_tensor(&self, min: Option<&Tensor>, max: Option<&Tensor>) -> Result<Tensor> {
+        let all: Vec<&Tensor> = [Some(self), min, max].into_iter().flatten().collect();
+        let dtype = result_type(&all);
+        match (min, max) {
+            (None, None) => Err(no_bounds()),
+            (Some(min), None) => {
+                self.at_least_data(min, dtype)?.record("ClampMinBackward1", &[self, min], |save| {
+                    let (x, min) = (save.input(0), save.input(1));
+                    move |ctx, g| {
+                        let (x, min) = (x.get(ctx)?, min.get(ctx)?);
+                        split(g, &x.ge(&min)?, &x.lt(&min)?)
+                    }
+                })
+            }
+            (None, Some(max)) => {
+                self.at_most_data(max, dtype)?.record("ClampMaxBackward1", &[self, max], |save| {
+                    let (x, max) = (save.input(0), save.input(1));
+                    move |ctx, g| {
+                        let (x, max) = (x.get(ctx)?, max.get(ctx)?);
+                        split(g, &x.le(&max)?, &x.gt(&max)?)
+                    }
+                })
+            }
+            (Some(min), Some(max)) => {
+                let out = self.at_least_data(min, dtype)?.at_most_data(max, dtype)?;
+                out.record("ClampBackward0", &[self, min, max], |save| {
+                    let (x, min, max) = (save.input(0), save.input(1), save.input(2));
+                    move |ctx, g| {
+                        let (x, min, max) = (x.get(ctx)?, min.get(ctx)?, max.get(ctx)?);
+                        let zero = Tensor::wrapped(Scalar::Float(0.0))?;
+                        let crossed = max.lt(&min)?;
+                        let taken = |mask: Tensor| Tensor::choose(&mask, g, &zero);
+                        grads![
+                            ctx.when(0, || taken(x.ge(&min)?.logical_and(&x.le(&max)?)?))?,
+                            ctx.when(1, || taken(x.lt(&min)?.logical_and(&min.lt(&max)?)?))?,
+                            ctx.when(2, || taken(x.gt(&max)?.logical_or(&crossed)?))?
+                        ]
+                    }
+                })
+            }
+        }
+    }
+
+    /// `a + weight * (b - a)`: `a` at 0, `b` at 1.
+    pub fn lerp(&self, end: &Tensor, weight: Scalar) -> Result<Tensor> {
+        check_dtype(self, end, "end")?;
+        let w = weight.to_f64();
+        let out = apply_as(&LERP, [w, 0.0], self, end, self.dtype())?;
+        out.record("LerpBackward0", &[self, end], |_| {
+            move |ctx, g| grads![ctx.when(0, || g.mul_number(1.0 - w))?, ctx.when(1, || g.mul_number(w))?]
+        })
+    }
+
+    pub fn lerp_(&self, end: &Tensor, weight: Scalar) -> Result<()> {
+        check_dtype(self, end, "end")?;
+        let row = [weight.to_f64(), 0.0];
+        apply_inplace(&LERP, row, self, end, common(self, end), |x| x.lerp(end, weight))
+    }
+
+    /// As `lerp` with a weight for each element.
+    pub fn lerp_tensor(&self, end: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        check_dtype(self, end, "end")?;
+        check_dtype(self, weight, "weight")?;
+        if !self.dtype().is_float() {
+            return Err(missing!(
+                "\"lerp_kernel_tensor\" not implemented for '{}'",
+                self.dtype().scalar_type()
+            ));
+        }
+        let (a, b, w) = (self.detach_data(), end.detach_data(), weight.detach_data());
+        let span = b.sub(&a)?;
+        let half = Tensor::wrapped(Scalar::Float(0.5))?;
+        let near_end = b.sub(&span.mul(&w.sub_from(1.0)?)?)?;
+        let out = Tensor::choose(&w.abs()?.lt(&half)?, &a.add(&w.mul(&span)?)?, &near_end)?;
+        out.record("LerpBackward1", &[self, end, weight], |save| {
+            let (a, b, w) = (save.input(0), save.input(1), save.input(2));
+            move |ctx, g| {
+                let w = w.get(ctx)?;
+                grads![
+                    ctx.when(0, || g.mul(&w.sub_from(1.0)?))?,
+                    ctx.when(1, || g.mul(&w))?,
+                    ctx.when(2, || g.mul(&b.get(ctx)?.sub(&a.get(ctx)?)?))?
+                ]
+            }
+        })
+    }
+
+    /// NaN replaced by `nan`, infinities by `posinf` and `neginf` (the dtype's extremes if not given).
+    pub fn nan_to_num(&self, nan: f64, posinf: Option<f64>, neginf: Option<f64>) -> Result<Tensor> {
+        if !self.dtype().is_float() {
+            return self.copied(self.dtype(), self.layout().preserved());
+        }
+        let most = match self.dtype() {
+            DType::F16 => f64::from(half::f16::MAX),
+            DType::BF16 => f64::from(half::bf16::MAX),
+            DType::F32 => f64::from(f32::MAX),
+            _ => f64::MAX,
+        };
+        let finite = run(&INF_TO, [posinf.unwrap_or(most), neginf.unwrap_or(-most)], self)?;
+        let out = apply_as(&NAN_TO, NONE, &finite, &Tensor::wrapped(Scalar::Float(nan))?, self.dtype())?;
+        out.record("NanToNumBackward0", &[self], |save| {
+            let x = save.input(0);
+            move |ctx, g| {
+                let zero = Tensor::wrapped(Scalar::Float(0.0))?;
+                grads![Some(Tensor::choose(&x.get(ctx)?.isfinite()?, g, &zero)?)]
+            }
+        })
+    }
+}
+
+/// The gradient of `clamp` by numbers.
+fn clamp_grad(x: &Tensor, g: &Tensor, bounds: [f64; 2]) -> Result<Tensor> {
+    if !crate::tensor::grad_enabled() && !bounds.iter().any(|b| b.is_nan()) {
+        return apply_as(&CLAMP_GRAD, bounds, x, g, g.dtype());
+    }
+    let [low, high] = bounds.map(|b| Tensor::wrapped(Scalar::Float(b)));
+    let inside = x.ge(&low?)?.logical_and(&x.le(&high?)?)?;
+    Tensor::choose(&inside, g, &Tensor::wrapped(Scalar::Float(0.0))?)
+}
+
+/// The gradient to the operand that was taken.
+fn split(g: &Tensor, first: &Tensor, second: &Tensor) -> Result<crate::tensor::Grads> {
+    let zero = Tensor::wrapped(Scalar::Float(0.0))?;
+    grads![Some(Tensor::choose(first, g, &zero)?), Some(Tensor::choose(second, g, &zero)?)]
+}
+
+fn numbers(min: Option<Scalar>, max: Option<Scalar>) -> [f64; 2] {
+    [min.map_or(f64::NEG_INFINITY, Scalar::to_f64), max.map_or(f64::INFINITY, Scalar::to_f64)]
+}
+
+fn no_bounds() -> crate::Error {
+    runtime!("tensorrs.clamp: At least one of 'min' or 'max' must not be None")
+}
+
+/// The dtype a tensor and its bounds are promoted to.
+fn clamp_type(x: &Tensor, min: Option<Scalar>, max: Option<Scalar>) -> Result<DType> {
+    let bounds: Vec<Tensor> = [min, max].into_iter().flatten().map(Tensor::wrapped).collect::<Result<_>>()?;
+    if bounds.is_empty() {
+        return Err(no_bounds());
+    }
+    let dtype = bounds.iter().fold(x.dtype(), |dtype, b| match common(x, b) {
+        d if d.category() > dtype.category() => d,
+        _ => dtype,
+    });
+    if dtype == DType::Bool {
+        let op = match (min, max) {
+            (Some(_), Some(_)) => "clamp_scalar_cpu",
+            (Some(_), None) => "clamp_min_scalar_cpu",
+            _ => "clamp_max_scalar_cpu",
+        };
+        return Err(crate::Error::NotImplemented { op: op.into(), dtype });
+    }
+    Ok(dtype)
+}
+
+fn check_dtype(x: &Tensor, other: &Tensor, what: &str) -> Result<()> {
+    if x.dtype() == other.dtype() {
+        return Ok(());
+    }
+    let name = |t: &Tensor| match t.dtype() {
+        DType::F32 => "float",
+        DType::F64 => "double",
+        DType::F16 => "c10::Half",
+        DType::BF16 => "c10::BFloat16",
+        DType::I64 => "long int",
+        DType::I32 => "int",
+        DType::I16 => "short int",
+        DType::I8 => "signed char",
+        DType::U8 => "unsigned char",
+        DType::Bool => "bool",
+    };
+    Err(runtime!("expected dtype {} for `{what}` but got dtype {}", name(x), name(other)))
+}

@@ -18,15 +18,17 @@ mod testing;
 
 use half::{bf16, f16};
 
-use super::{Backend, Binary, Fold, Params, Soft, Test, Unary, View};
+use super::{Backend, Binary, Fold, Number, Params, Soft, Test, Unary, View};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::per_dtype;
 
+pub use pointwise::plainly;
+
 pub struct Cpu;
 
 fn lacks(name: &'static str, dtype: DType) -> Error {
-    Error::NotImplemented { op: format!("{name}_cpu").into(), dtype }
+    Error::NotImplemented { op: name.into(), dtype }
 }
 
 /// Run a loop table by dtype: `$native` on the machine types, `$half` on the two half-precision ones.
@@ -68,6 +70,34 @@ macro_rules! per_real {
     };
 }
 
+/// As `run_loops` for a comparison, which every dtype has.
+macro_rules! run_tests {
+    ($k:expr, $dtype:expr, $native:ident($($arg:expr),*), $half:ident) => {
+        match $dtype {
+            DType::F32 => pointwise::$native::<f32, bool>($k.f32, $($arg),*),
+            DType::F64 => pointwise::$native::<f64, bool>($k.f64, $($arg),*),
+            DType::F16 => $half!(f16),
+            DType::BF16 => $half!(bf16),
+            DType::I8 => pointwise::$native::<i8, bool>($k.ints.i8, $($arg),*),
+            DType::U8 => pointwise::$native::<u8, bool>($k.ints.u8, $($arg),*),
+            DType::I16 => pointwise::$native::<i16, bool>($k.ints.i16, $($arg),*),
+            DType::I32 => pointwise::$native::<i32, bool>($k.ints.i32, $($arg),*),
+            DType::I64 => pointwise::$native::<i64, bool>($k.ints.i64, $($arg),*),
+            DType::Bool => pointwise::$native::<bool, bool>($k.bool, $($arg),*),
+        }
+    };
+}
+
+impl Number {
+    #[inline]
+    fn to<T: Element>(self) -> T {
+        match self {
+            Number::Int(i) => T::from_i64(i),
+            Number::Float(x) => T::from_f64(x),
+        }
+    }
+}
+
 impl Backend for Cpu {
     fn name(&self) -> &'static str {
         "cpu"
@@ -107,20 +137,61 @@ impl Backend for Cpu {
         Ok(())
     }
 
+    fn binary_number(
+        &self,
+        k: &Binary,
+        p: &Params,
+        x: View,
+        number: Number,
+        left: bool,
+        out: View,
+    ) -> Result<()> {
+        macro_rules! half {
+            ($T:ty, $k:expr) => {{
+                let n = if k.wide_number { number.to::<f32>() } else { number.to::<$T>().to_f32() };
+                pointwise::number_half::<$T, f32, $T>($k, p, x, n, left, out, <$T>::from_f32)
+            }};
+        }
+        run_loops!(k, x.dtype, number(p, x, number.to(), left, out), half);
+        Ok(())
+    }
+
     fn test(&self, k: &Test, a: View, b: View, out: View) -> Result<()> {
         let p = &[0.0; 2];
-        match a.dtype {
-            DType::F32 => pointwise::binary::<f32, bool>(k.f32, p, a, b, out),
-            DType::F64 => pointwise::binary::<f64, bool>(k.f64, p, a, b, out),
-            DType::F16 => pointwise::binary_half::<f16, bool, bool>(k.f32, p, a, b, out, |v| v),
-            DType::BF16 => pointwise::binary_half::<bf16, bool, bool>(k.f32, p, a, b, out, |v| v),
-            DType::I8 => pointwise::binary::<i8, bool>(k.ints.i8, p, a, b, out),
-            DType::U8 => pointwise::binary::<u8, bool>(k.ints.u8, p, a, b, out),
-            DType::I16 => pointwise::binary::<i16, bool>(k.ints.i16, p, a, b, out),
-            DType::I32 => pointwise::binary::<i32, bool>(k.ints.i32, p, a, b, out),
-            DType::I64 => pointwise::binary::<i64, bool>(k.ints.i64, p, a, b, out),
-            DType::Bool => pointwise::binary::<bool, bool>(k.bool, p, a, b, out),
+        macro_rules! half {
+            ($T:ty) => {
+                pointwise::binary_half::<$T, bool, bool>(k.f32, p, a, b, out, |v| v)
+            };
         }
+        run_tests!(k, a.dtype, binary(p, a, b, out), half);
+        Ok(())
+    }
+
+    fn test_number(&self, k: &Test, x: View, number: Number, left: bool, out: View) -> Result<()> {
+        let p = &[0.0; 2];
+        if let (false, Number::Int(n)) = (x.dtype.is_float(), number)
+            && per_dtype!(x.dtype, T => <T as Element>::from_i64(n).to_i64() != n)
+        {
+            // Outside the dtype: every element stands on the same side of it, as 0 does.
+            let mut answer = false;
+            // SAFETY: one element each.
+            unsafe {
+                if left {
+                    (k.ints.i64)(1, &n, 1, &0, 1, &mut answer, p);
+                } else {
+                    (k.ints.i64)(1, &0, 1, &n, 1, &mut answer, p);
+                }
+            }
+            pointwise::convert::<bool, bool>(out, out, |_| answer);
+            return Ok(());
+        }
+        macro_rules! half {
+            ($T:ty) => {{
+                let n = number.to::<$T>().to_f32();
+                pointwise::number_half::<$T, bool, bool>(k.f32, p, x, n, left, out, |v| v)
+            }};
+        }
+        run_tests!(k, x.dtype, number(p, x, number.to(), left, out), half);
         Ok(())
     }
 
@@ -150,7 +221,7 @@ impl Backend for Cpu {
 
     fn softmax(&self, kind: Soft, x: View, dim: usize, out: View) -> Result<()> {
         let axis = softmax::Axis::of(&x.layout.shape, dim);
-        per_real!("softmax", x.dtype, T => {
+        per_real!("softmax_cpu", x.dtype, T => {
             // SAFETY: the op has just made `out`.
             let (x, y) = (elements::<T>(x), unsafe { elements_mut::<T>(out) });
             match kind {
@@ -162,7 +233,7 @@ impl Backend for Cpu {
 
     fn softmax_backward(&self, kind: Soft, y: View, dy: View, dim: usize, dx: View) -> Result<()> {
         let axis = softmax::Axis::of(&y.layout.shape, dim);
-        per_real!("softmax_backward", y.dtype, T => {
+        per_real!("softmax_backward_cpu", y.dtype, T => {
             // SAFETY: the op has just made `dx`.
             let (y, dy, dx) = (elements::<T>(y), elements::<T>(dy), unsafe { elements_mut::<T>(dx) });
             match kind {
@@ -180,7 +251,7 @@ impl Backend for Cpu {
             DType::U8 => reduce::find::<u8>(x, dim, values, out),
             DType::I32 => reduce::find::<i32>(x, dim, values, out),
             DType::I64 => reduce::find::<i64>(x, dim, values, out),
-            other => return Err(lacks("argmax", other)),
+            other => return Err(lacks("argmax_cpu", other)),
         }
         Ok(())
     }
@@ -190,9 +261,7 @@ impl Backend for Cpu {
 fn elements<T: Element>(v: View<'_>) -> &[T] {
     debug_assert!(v.dtype == T::DTYPE && v.layout.is_contiguous());
     // SAFETY: contiguous, inside the storage, of type T.
-    unsafe {
-        std::slice::from_raw_parts(v.storage.ptr().cast::<T>().add(v.layout.offset), v.layout.numel())
-    }
+    unsafe { std::slice::from_raw_parts(v.storage.ptr().cast::<T>().add(v.layout.offset), v.layout.numel()) }
 }
 
 /// # Safety

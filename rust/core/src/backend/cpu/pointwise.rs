@@ -2,25 +2,29 @@
 //!
 //! A row gives one expression; `loop1!`/`loop2!` make a loop of it for one type, compiled for every instruction set.
 //! Paths, first match wins:
-//!   one run, unit steps          -> the loop on the operands themselves, in parallel chunks
+//!   all row-major                 -> the loop on the operands themselves, in parallel chunks
+//!   one run, unit steps           -> the same, after the walk has found it out
 //!   an operand that is one number -> the same, with step 0
 //!   anything strided, f16, bf16   -> blocks gathered into (widened) buffers on the stack, then the loop
 
 use crate::backend::{Loop1, Loop2, Params, View};
 use crate::dtype::{Element, Float};
+use crate::layout::Layout;
 use crate::parallel;
 use crate::strided::Walk;
 
 /// Elements per gathered block: three f64 buffers fit in the first-level cache.
 const BLOCK: usize = 512;
 
-/// A loop over one operand: `loop1!(f32 => f32, |x, p| …)`.
+/// A loop over one operand: `loop1!(f32 => f32, |x, p| …)`. The expression may name its type `T`.
 #[macro_export]
 macro_rules! loop1 {
     ($T:ty => $O:ty, |$x:ident, $p:ident| $e:expr) => {{
         /// # Safety
         /// `x` and `o` point to `n` elements each.
         unsafe fn run(n: usize, x: *const $T, o: *mut $O, $p: &$crate::backend::Params) {
+            #[allow(dead_code)]
+            type T = $T;
             $crate::simd::vectorize(|| {
                 for i in 0..n {
                     // SAFETY: `i < n`.
@@ -34,10 +38,14 @@ macro_rules! loop1 {
     }};
 }
 
-/// A loop over two operands, each stepping by 1 or 0: `loop2!(f32 => bool, |a, b, p| a < b)`.
+/// A loop over two operands, each stepping by 1 or 0: `loop2!(f32 => bool, |a, b, p| a < b)`. The expression may name
+/// its type `T`.
 #[macro_export]
 macro_rules! loop2 {
-    ($T:ty => $O:ty, |$a:ident, $b:ident, $p:ident| $e:expr) => {{
+    ($T:ty => $O:ty, |$a:ident, $b:ident, $p:ident| $e:expr) => {
+        $crate::loop2!(@ $crate::simd::vectorize, $T => $O, |$a, $b, $p| $e)
+    };
+    (@ $vectorize:path, $T:ty => $O:ty, |$a:ident, $b:ident, $p:ident| $e:expr) => {{
         /// # Safety
         /// `a`, `b` point to `n` elements (one, if their step is 0), `o` to `n`.
         unsafe fn run(
@@ -49,10 +57,12 @@ macro_rules! loop2 {
             o: *mut $O,
             $p: &$crate::backend::Params,
         ) {
+            #[allow(dead_code)]
+            type T = $T;
             if n == 0 {
                 return;
             }
-            $crate::simd::vectorize(|| {
+            $vectorize(|| {
                 // SAFETY: in each arm `i < n`, and an operand of step 0 is read at its one element.
                 unsafe {
                     match (a_step, b_step) {
@@ -72,7 +82,7 @@ macro_rules! loop2 {
                         _ => {
                             let $b = *b;
                             for i in 0..n {
-                                let $a = *a.add(i * a_step);
+                                let $a = *a.add(i);
                                 *o.add(i) = $e;
                             }
                         }
@@ -84,6 +94,14 @@ macro_rules! loop2 {
     }};
 }
 
+/// As `loop2!`, compiled for the baseline alone: for small types and rare ops, where four copies would not pay.
+#[macro_export]
+macro_rules! plain2 {
+    ($T:ty => $O:ty, |$a:ident, $b:ident, $p:ident| $e:expr) => {
+        $crate::loop2!(@ $crate::backend::cpu::plainly, $T => $O, |$a, $b, $p| $e)
+    };
+}
+
 /// A raw pointer that parallel chunks may share: they read anywhere and write disjoint ranges.
 #[derive(Clone, Copy)]
 pub(super) struct Ptr<T>(*mut T);
@@ -93,11 +111,26 @@ unsafe impl<T> Send for Ptr<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for Ptr<T> {}
 
+/// In the place of `simd::vectorize` where one version of the code is enough.
+#[inline(always)]
+pub fn plainly(f: impl FnOnce()) {
+    f();
+}
+
 impl<T: Element> Ptr<T> {
     /// Element 0 of the storage (not of the view).
     pub fn of(v: View) -> Ptr<T> {
         debug_assert_eq!(v.dtype, T::DTYPE);
         Ptr::sized(v)
+    }
+}
+
+impl<T: Element> Ptr<T> {
+    /// The first element of the view.
+    #[inline(always)]
+    pub fn first(v: View) -> Ptr<T> {
+        // SAFETY: the offset lies inside the storage; of an empty view nothing is read.
+        Ptr(unsafe { Ptr::<T>::of(v).0.add(v.layout.offset) })
     }
 }
 
@@ -131,6 +164,12 @@ fn pieces<const N: usize>(walk: &Walk<N>, f: impl Fn(usize, [usize; N]) + Sync) 
     parallel::chunks(runs, grain, |r| walk.for_runs(r.start, r.end, |at| f(len, at)));
 }
 
+/// How many elements there are if every operand is row-major: then one loop does it, without a walk.
+#[inline(always)]
+fn flat<const N: usize>(operands: [&Layout; N]) -> Option<usize> {
+    operands.iter().all(|l| l.is_contiguous()).then(|| operands[0].numel())
+}
+
 /// Copy `n` strided elements into a buffer.
 #[inline(always)]
 unsafe fn gather<T: Element, U>(
@@ -147,6 +186,13 @@ unsafe fn gather<T: Element, U>(
 }
 
 pub(super) fn unary<T: Element, O: Element>(k: Loop1<T, O>, p: &Params, x: View, out: View) {
+    if let Some(n) = flat([out.layout, x.layout]) {
+        let (o, x) = (Ptr::<O>::first(out), Ptr::<T>::first(x));
+        // SAFETY: both have `n` elements one after the other.
+        return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
+            k(r.len(), x.at(r.start), o.at(r.start), p)
+        });
+    }
     let walk = Walk::new([out.layout, x.layout]);
     let [os, xs] = walk.run_steps();
     let (o, x) = (Ptr::<O>::of(out), Ptr::<T>::of(x));
@@ -189,6 +235,13 @@ pub(super) fn unary_half<T: Float<Acc = f32>>(k: Loop1<f32, f32>, p: &Params, x:
 }
 
 pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View, b: View, out: View) {
+    if let Some(n) = flat([out.layout, a.layout, b.layout]) {
+        let (o, a, b) = (Ptr::<O>::first(out), Ptr::<T>::first(a), Ptr::<T>::first(b));
+        // SAFETY: all have `n` elements one after the other.
+        return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
+            k(r.len(), a.at(r.start), 1, b.at(r.start), 1, o.at(r.start), p);
+        });
+    }
     let walk = Walk::new([out.layout, a.layout, b.layout]);
     let [os, sa, sb] = walk.run_steps();
     let (o, a, b) = (Ptr::<O>::of(out), Ptr::<T>::of(a), Ptr::<T>::of(b));
@@ -207,6 +260,81 @@ pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View
                 gather(m, bp.add(from * sb), sb, &mut bb, |v| v);
                 k(m, ab.as_ptr(), 1, bb.as_ptr(), 1, ob.as_mut_ptr(), p);
                 (0..m).for_each(|i| *op.add((from + i) * os) = ob[i]);
+            }
+        }
+    });
+}
+
+/// `k(x, number)`, or `k(number, x)` if `left`.
+pub(super) fn number<T: Element, O: Element>(
+    k: Loop2<T, O>,
+    p: &Params,
+    x: View,
+    number: T,
+    left: bool,
+    out: View,
+) {
+    let run = |n: usize, x: *const T, o: *mut O| {
+        // SAFETY: the callers below pass `n` elements; the number is one, at step 0.
+        unsafe { if left { k(n, &number, 0, x, 1, o, p) } else { k(n, x, 1, &number, 0, o, p) } }
+    };
+    if let Some(n) = flat([out.layout, x.layout]) {
+        let (o, x) = (Ptr::<O>::first(out), Ptr::<T>::first(x));
+        // SAFETY: both have `n` elements one after the other.
+        return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
+            run(r.len(), x.at(r.start), o.at(r.start))
+        });
+    }
+    let walk = Walk::new([out.layout, x.layout]);
+    let [os, xs] = walk.run_steps();
+    let (o, x) = (Ptr::<O>::of(out), Ptr::<T>::of(x));
+    pieces(&walk, |n, at| {
+        // SAFETY: the walk stays inside the layouts, which lie inside their storages.
+        unsafe {
+            let (op, xp) = (o.at(at[0]), x.at(at[1]));
+            if os == 1 && xs == 1 {
+                return run(n, xp, op);
+            }
+            let (mut xb, mut ob) = ([T::default(); BLOCK], [O::default(); BLOCK]);
+            for from in (0..n).step_by(BLOCK) {
+                let m = BLOCK.min(n - from);
+                gather(m, xp.add(from * xs), xs, &mut xb, |v| v);
+                run(m, xb.as_ptr(), ob.as_mut_ptr());
+                (0..m).for_each(|i| *op.add((from + i) * os) = ob[i]);
+            }
+        }
+    });
+}
+
+/// As `number` for a half-precision type; the number keeps the digits of an f32.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn number_half<T: Float<Acc = f32>, M: Element, O: Element>(
+    k: Loop2<f32, M>,
+    p: &Params,
+    x: View,
+    number: f32,
+    left: bool,
+    out: View,
+    narrow: impl Fn(M) -> O + Sync,
+) {
+    let walk = Walk::new([out.layout, x.layout]);
+    let [os, xs] = walk.run_steps();
+    let (o, x) = (Ptr::<O>::of(out), Ptr::<T>::of(x));
+    pieces(&walk, |n, at| {
+        // SAFETY: as in `number`.
+        unsafe {
+            let (op, xp) = (o.at(at[0]), x.at(at[1]));
+            let (mut xb, mut ob) = ([0f32; BLOCK], [M::default(); BLOCK]);
+            for from in (0..n).step_by(BLOCK) {
+                let m = BLOCK.min(n - from);
+                gather(m, xp.add(from * xs), xs, &mut xb, T::widen);
+                let (xp, ob) = (xb.as_ptr(), ob.as_mut_ptr());
+                if left {
+                    k(m, &number, 0, xp, 1, ob, p)
+                } else {
+                    k(m, xp, 1, &number, 0, ob, p)
+                }
+                (0..m).for_each(|i| *op.add((from + i) * os) = narrow(*ob.add(i)));
             }
         }
     });

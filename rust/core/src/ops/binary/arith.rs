@@ -1,0 +1,238 @@
+//! Sum, difference, product, quotient, and the forms with a factor: `add(other, alpha=)`, `addcmul`, `addcdiv`.
+
+use super::{apply, apply_as, apply_inplace, apply_into, common, number_row};
+use crate::backend::Binary;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::grads;
+use crate::ops::promote::{float_type, result_type};
+use crate::plain2;
+use crate::tensor::{Scalar, Tensor};
+use crate::{missing, runtime};
+
+const NONE: [f64; 2] = [0.0; 2];
+
+static ADD: Binary = Binary {
+    wide_number: true,
+    ..number_row!("add_stub", |a, b, _p| float: a + b, int: a.wrapping_add(b),
+        bool: Some(plain2!(bool => bool, |a, b, _p| a | b)))
+};
+static SUB: Binary = Binary {
+    wide_number: true,
+    ..number_row!("sub_stub", |a, b, _p| float: a - b, int: a.wrapping_sub(b), bool: None)
+};
+static MUL: Binary = Binary {
+    wide_number: true,
+    ..number_row!("mul_cpu", |a, b, _p| float: a * b, int: a.wrapping_mul(b),
+        bool: Some(plain2!(bool => bool, |a, b, _p| a & b)))
+};
+static DIV: Binary = Binary { wide_number: true, ..super::float_row!("div_true_cpu", |a, b, _p| a / b) };
+/// `a + alpha * b`
+static ADD_SCALED: Binary = Binary {
+    wide_number: true,
+    ..number_row!("add_stub", |a, b, p| float: a + p[0] as T * b,
+        int: a.wrapping_add((p[0] as T).wrapping_mul(b)),
+        bool: Some(plain2!(bool => bool, |a, b, p| a | (b & (p[0] != 0.0)))))
+};
+
+impl Tensor {
+    /// Add into this tensor's memory, without history: how the engine gathers gradients.
+    pub(crate) fn add_data(&self, other: &Tensor) -> Result<()> {
+        apply_into(&ADD, NONE, self, other, self)
+    }
+
+    /// `x + y`
+    pub fn add(&self, other: &Tensor) -> Result<Tensor> {
+        apply(&ADD, NONE, self, other)?
+            .record("AddBackward0", &[self, other], |_| |_, g| grads![Some(g.clone()), Some(g.clone())])
+    }
+
+    pub fn add_(&self, other: &Tensor) -> Result<()> {
+        apply_inplace(&ADD, NONE, self, other, common(self, other), |x| x.add(other))
+    }
+
+    /// `x + alpha * y`
+    pub fn add_scaled(&self, other: &Tensor, alpha: Scalar) -> Result<Tensor> {
+        let factor = check_alpha(common(self, other), alpha)?;
+        if factor == 1.0 { self.add(other) } else { self.scaled("AddBackward0", other, factor) }
+    }
+
+    pub fn add_scaled_(&self, other: &Tensor, alpha: Scalar) -> Result<()> {
+        let dtype = common(self, other);
+        let factor = check_alpha(dtype, alpha)?;
+        if factor == 1.0 {
+            return self.add_(other);
+        }
+        apply_inplace(&ADD_SCALED, [factor, 0.0], self, other, dtype, |x| x.add_scaled(other, alpha))
+    }
+
+    /// `x - y`
+    pub fn sub(&self, other: &Tensor) -> Result<Tensor> {
+        check_sub(self, other)?;
+        apply(&SUB, NONE, self, other)?.record("SubBackward0", &[self, other], |_| {
+            |ctx, g| grads![Some(g.clone()), ctx.when(1, || g.neg())?]
+        })
+    }
+
+    pub fn sub_(&self, other: &Tensor) -> Result<()> {
+        check_sub(self, other)?;
+        apply_inplace(&SUB, NONE, self, other, common(self, other), |x| x.sub(other))
+    }
+
+    /// `x - alpha * y`
+    pub fn sub_scaled(&self, other: &Tensor, alpha: Scalar) -> Result<Tensor> {
+        check_sub(self, other)?;
+        let factor = check_alpha(common(self, other), alpha)?;
+        if factor == 1.0 { self.sub(other) } else { self.scaled("SubBackward0", other, -factor) }
+    }
+
+    pub fn sub_scaled_(&self, other: &Tensor, alpha: Scalar) -> Result<()> {
+        check_sub(self, other)?;
+        let dtype = common(self, other);
+        let factor = check_alpha(dtype, alpha)?;
+        if factor == 1.0 {
+            return self.sub_(other);
+        }
+        apply_inplace(&ADD_SCALED, [-factor, 0.0], self, other, dtype, |x| x.sub_scaled(other, alpha))
+    }
+
+    /// `y - alpha * x`
+    pub fn rsub(&self, other: &Tensor, alpha: Scalar) -> Result<Tensor> {
+        check_sub(self, other)?;
+        let factor = check_alpha(common(self, other), alpha)?;
+        let out = apply(&ADD_SCALED, [-factor, 0.0], other, self)?;
+        let name = if other.is_wrapped() { "RsubBackward1" } else { "RsubBackward0" };
+        out.record(name, &[self, other], |_| {
+            move |ctx, g| grads![ctx.when(0, || g.mul_number(-factor))?, Some(g.clone())]
+        })
+    }
+
+    fn scaled(&self, name: &'static str, other: &Tensor, factor: f64) -> Result<Tensor> {
+        apply(&ADD_SCALED, [factor, 0.0], self, other)?.record(name, &[self, other], |_| {
+            move |ctx, g| grads![Some(g.clone()), ctx.when(1, || g.mul_number(factor))?]
+        })
+    }
+
+    /// `x * y`
+    pub fn mul(&self, other: &Tensor) -> Result<Tensor> {
+        apply(&MUL, NONE, self, other)?.record("MulBackward0", &[self, other], |save| {
+            let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
+            move |ctx, g| {
+                let da = b.as_ref().map(|b| g.mul(&b.get(ctx)?)).transpose()?;
+                let db = a.as_ref().map(|a| g.mul(&a.get(ctx)?)).transpose()?;
+                grads![da, db]
+            }
+        })
+    }
+
+    pub fn mul_(&self, other: &Tensor) -> Result<()> {
+        apply_inplace(&MUL, NONE, self, other, common(self, other), |x| x.mul(other))
+    }
+
+    /// `x / y`, always a float.
+    pub fn div(&self, other: &Tensor) -> Result<Tensor> {
+        let out = apply_as(&DIV, NONE, self, other, float_type(common(self, other)))?;
+        out.record("DivBackward0", &[self, other], |save| {
+            let (a, b) = (save.input_for(0, 1), save.input(1));
+            move |ctx, g| {
+                let b = b.get(ctx)?;
+                let da = g.div(&b)?;
+                let db = a.as_ref().map(|a| da.neg()?.mul(&a.get(ctx)?.div(&b)?)).transpose()?;
+                grads![Some(da), db]
+            }
+        })
+    }
+
+    pub fn div_(&self, other: &Tensor) -> Result<()> {
+        let dtype = float_type(common(self, other));
+        apply_inplace(&DIV, NONE, self, other, dtype, |x| x.div(other))
+    }
+
+    /// `x + value * a * b`
+    pub fn addcmul(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Tensor> {
+        let dtype = result_type(&[self, a, b]);
+        let product = apply_as(&MUL, NONE, a, b, dtype)?;
+        let value = if dtype.is_float() { value.to_f64() } else { value.to::<i64>() as f64 };
+        let out = apply_as(&ADD_SCALED, [value, 0.0], self, &product, dtype)?;
+        out.record("AddcmulBackward0", &[self, a, b], |save| {
+            let (ka, kb) = (save.input_for(1, 2), save.input_for(2, 1));
+            move |ctx, g| {
+                let scaled = g.mul_number(value)?;
+                let da = kb.as_ref().map(|b| scaled.mul(&b.get(ctx)?)).transpose()?;
+                let db = ka.as_ref().map(|a| scaled.mul(&a.get(ctx)?)).transpose()?;
+                grads![Some(g.clone()), da, db]
+            }
+        })
+    }
+
+    /// `x + value * a / b`
+    pub fn addcdiv(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Tensor> {
+        if !a.dtype().is_float() && !b.dtype().is_float() {
+            return Err(runtime!(
+                "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * tensorrs.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
+            ));
+        }
+        let dtype = result_type(&[self, a, b]);
+        let quotient = apply_as(&DIV, NONE, a, b, dtype)?;
+        let value = value.to_f64();
+        let out = apply_as(&ADD_SCALED, [value, 0.0], self, &quotient, dtype)?;
+        out.record("AddcdivBackward0", &[self, a, b], |save| {
+            let (ka, b) = (save.input_for(1, 2), save.input(2));
+            move |ctx, g| {
+                let b = b.get(ctx)?;
+                let da = g.mul_number(value)?.div(&b)?;
+                let db = ka.as_ref().map(|a| da.neg()?.mul(&a.get(ctx)?.div(&b)?)).transpose()?;
+                grads![Some(g.clone()), Some(da), db]
+            }
+        })
+    }
+
+    pub fn addcmul_(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<()> {
+        self.inplace(|x| x.addcmul(a, b, value))
+    }
+
+    pub fn addcdiv_(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<()> {
+        self.inplace(|x| x.addcdiv(a, b, value))
+    }
+
+    /// `x + c` for a number.
+    pub fn add_number(&self, c: f64) -> Result<Tensor> {
+        self.add(&Tensor::wrapped(Scalar::Float(c))?)
+    }
+
+    /// `x * c` for a number.
+    pub fn mul_number(&self, c: f64) -> Result<Tensor> {
+        self.mul(&Tensor::wrapped(Scalar::Float(c))?)
+    }
+
+    /// `c - x` for a number.
+    pub fn sub_from(&self, c: f64) -> Result<Tensor> {
+        self.rsub(&Tensor::wrapped(Scalar::Float(c))?, Scalar::Int(1))
+    }
+}
+
+/// Bool has no minus sign.
+fn check_sub(a: &Tensor, b: &Tensor) -> Result<()> {
+    match (a.dtype(), b.dtype()) {
+        (DType::Bool, DType::Bool) => Err(missing!(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+        )),
+        (DType::Bool, _) | (_, DType::Bool) => Err(missing!(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The factor of `alpha=` as a number, if the dtype of the result can have it.
+fn check_alpha(dtype: DType, alpha: Scalar) -> Result<f64> {
+    match alpha {
+        Scalar::Bool(_) if dtype != DType::Bool => {
+            Err(runtime!("Boolean alpha only supported for Boolean results."))
+        }
+        Scalar::Float(_) if !dtype.is_float() => {
+            Err(runtime!("For integral input tensors, argument alpha must not be a floating point number."))
+        }
+        _ => Ok(alpha.to_f64()),
+    }
+}
