@@ -128,6 +128,24 @@ def test_grad_function() -> None:
     assert g.item() == 13
 
 
+def test_given_gradients_are_left_alone() -> None:
+    """The engine adds up in memory of its own, never in what the caller handed over or was handed."""
+    u = leaf(1.0, 1.0)
+    one, ten = T.ones(2), T.full((2,), 10.0)
+    (g,) = T.autograd.grad([u, u], [u], [one, ten])
+    assert g.tolist() == [11, 11]
+    assert (one.tolist(), ten.tolist()) == ([1, 1], [10, 10])
+    u.backward(one)
+    u.backward(ten)
+    assert u.grad.tolist() == [11, 11]
+    assert (one.tolist(), ten.tolist()) == ([1, 1], [10, 10])
+    kept = u.grad
+    (u + u).backward(one)
+    assert kept is u.grad
+    assert kept.tolist() == [13, 13]
+    assert one.tolist() == [1, 1]
+
+
 def test_create_graph_through_backward() -> None:
     x = leaf(2.0)
     with pytest.warns(UserWarning, match="Using backward\\(\\) with create_graph=True will create a reference cycle"):
