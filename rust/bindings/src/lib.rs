@@ -64,6 +64,8 @@ mod module {
     #[pymodule_export]
     use crate::tensor::rearrange::constant_pad_nd;
     #[pymodule_export]
+    use crate::tensor::stats::linalg_vector_norm;
+    #[pymodule_export]
     use crate::types::{PyDType, PyDevice};
 
     #[pymodule_init]

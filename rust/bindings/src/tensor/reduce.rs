@@ -15,32 +15,42 @@ pub fn over(dim: Option<Dims>, rank: usize) -> Vec<isize> {
     }
 }
 
+/// Reductions over no, one or several dims, with a dtype.
+macro_rules! sums {
+    ($($name:ident),*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(
+                #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
+                fn $name(
+                    &self,
+                    py: Python<'_>,
+                    dim: Option<Dims>,
+                    keepdim: bool,
+                    dtype: Option<DTypeArg>,
+                ) -> PyResult<Py<PyTensor>> {
+                    let x = self.tensor(py);
+                    let dims = over(dim, x.rank());
+                    run(py, x.numel(), || x.$name(&dims, keepdim, dtype.map(|d| d.0)))
+                }
+            )*
+        }
+    };
+}
+sums!(sum, nansum, mean, nanmean);
+
 #[pymethods]
 impl PyTensor {
     #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
-    fn sum(
+    fn prod(
         &self,
         py: Python<'_>,
-        dim: Option<Dims>,
+        dim: Option<isize>,
         keepdim: bool,
         dtype: Option<DTypeArg>,
     ) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
-        let dims = over(dim, x.rank());
-        run(py, x.numel(), || x.sum(&dims, keepdim, dtype.map(|d| d.0)))
-    }
-
-    #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
-    fn mean(
-        &self,
-        py: Python<'_>,
-        dim: Option<Dims>,
-        keepdim: bool,
-        dtype: Option<DTypeArg>,
-    ) -> PyResult<Py<PyTensor>> {
-        let x = self.tensor(py);
-        let dims = over(dim, x.rank());
-        run(py, x.numel(), || x.mean(&dims, keepdim, dtype.map(|d| d.0)))
+        run(py, x.numel(), || x.prod(dim, keepdim, dtype.map(|d| d.0)))
     }
 
     #[pyo3(signature = (dim = None, keepdim = false))]
@@ -59,5 +69,12 @@ impl PyTensor {
     fn count_nonzero(&self, py: Python<'_>, dim: Option<Dims>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.count_nonzero(&dim.unwrap_or_default().0))
+    }
+
+    /// Sum over broadcast dimensions until the shape is `size`.
+    #[pyo3(signature = (*size))]
+    fn sum_to_size(&self, py: Python<'_>, size: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<Py<PyTensor>> {
+        let (x, size) = (self.tensor(py), crate::args::shape(&crate::args::varargs(size)?)?);
+        run(py, x.numel(), || x.sum_to_size(&size))
     }
 }

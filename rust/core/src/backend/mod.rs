@@ -128,6 +128,38 @@ pub enum Soft {
     Log,
 }
 
+/// A running fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scan {
+    Sum,
+    Prod,
+    LogSumExp,
+    Max,
+    Min,
+}
+
+impl Scan {
+    pub fn name(self) -> &'static str {
+        match self {
+            Scan::Sum => "cumsum",
+            Scan::Prod => "cumprod",
+            Scan::LogSumExp => "logcumsumexp",
+            Scan::Max => "cummax",
+            Scan::Min => "cummin",
+        }
+    }
+}
+
+/// One element of a sorted order, counted from 0; the median is the lower one of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kth {
+    Nth(usize),
+    /// NaN if there is one.
+    Median,
+    /// Of what is not NaN.
+    NanMedian,
+}
+
 /// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
 pub trait Backend: Sync {
     fn name(&self) -> &'static str;
@@ -181,6 +213,20 @@ pub trait Backend: Sync {
     fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
         Err(self.lacks("argmax"))
     }
+    /// Fold along `dim`, keeping every step; contiguous, one dtype. Sums and products of int64, float32 or float64;
+    /// extremes of any dtype, with their indices in `places`.
+    fn scan(&self, scan: Scan, _x: View, _dim: usize, _out: View, _places: Option<View>) -> Result<()> {
+        Err(self.lacks(scan.name()))
+    }
+    /// The first elements in order along `dim`, as many as `values` has, and their indices (int64, same strides).
+    /// Stable; NaN counts as the largest.
+    fn order(&self, _x: View, _dim: usize, _descending: bool, _values: View, _places: View) -> Result<()> {
+        Err(self.lacks("sort"))
+    }
+    /// One element of that order and its index, which have size 1 along `dim`.
+    fn kth(&self, _x: View, _dim: usize, _which: Kth, _values: View, _places: View) -> Result<()> {
+        Err(self.lacks("kthvalue"))
+    }
     /// Softmax along `dim`; float32 or float64, contiguous, as is `out`.
     fn softmax(&self, _kind: Soft, _x: View, _dim: usize, _out: View) -> Result<()> {
         Err(self.lacks("softmax"))
@@ -225,6 +271,15 @@ impl Backend for Meta {
         Ok(())
     }
     fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn scan(&self, _scan: Scan, _x: View, _dim: usize, _out: View, _places: Option<View>) -> Result<()> {
+        Ok(())
+    }
+    fn order(&self, _x: View, _dim: usize, _descending: bool, _values: View, _places: View) -> Result<()> {
+        Ok(())
+    }
+    fn kth(&self, _x: View, _dim: usize, _which: Kth, _values: View, _places: View) -> Result<()> {
         Ok(())
     }
     fn softmax(&self, _kind: Soft, _x: View, _dim: usize, _out: View) -> Result<()> {

@@ -7,7 +7,6 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::grads;
 use crate::layout::Layout;
-use crate::ops::gather::Meet;
 use crate::ops::reduce::Spread;
 use crate::shape::{dim_mask, reduced, wrap_dim};
 use crate::tensor::Tensor;
@@ -28,6 +27,46 @@ impl Tensor {
             Some(d) => Err(index!("{name}(): Expected reduction dim {d} to have non-zero size.")),
             None => Ok(()),
         }
+    }
+
+    /// The largest element over `dims` (all if empty).
+    pub fn amax(&self, dims: &[isize], keepdim: bool) -> Result<Tensor> {
+        self.extreme(Fold::Max, "AmaxBackward0", dims, keepdim)
+    }
+
+    /// The smallest element over `dims` (all if empty).
+    pub fn amin(&self, dims: &[isize], keepdim: bool) -> Result<Tensor> {
+        self.extreme(Fold::Min, "AminBackward0", dims, keepdim)
+    }
+
+    fn extreme(&self, fold: Fold, grad: &'static str, dims: &[isize], keepdim: bool) -> Result<Tensor> {
+        let mask = dim_mask(dims, self.rank())?;
+        self.check_extreme(fold.name(), &mask, dims.is_empty())?;
+        let out = self.fold(fold, &mask, keepdim, self.dtype())?;
+        let spread = Spread::new(self, &mask);
+        out.record(grad, &[self], |save| {
+            let (x, y) = (save.input(0), save.output(0));
+            move |ctx, g| grads![Some(shared(&x.get(ctx)?, &y.get(ctx)?, g, &spread)?)]
+        })
+    }
+
+    /// The largest element of all.
+    pub fn max_all(&self) -> Result<Tensor> {
+        self.extreme_all(Fold::Max, "max", "MaxBackward1")
+    }
+
+    /// The smallest element of all.
+    pub fn min_all(&self) -> Result<Tensor> {
+        self.extreme_all(Fold::Min, "min", "MinBackward1")
+    }
+
+    fn extreme_all(&self, fold: Fold, name: &str, grad: &'static str) -> Result<Tensor> {
+        let mask = dim_mask(&[], self.rank())?;
+        self.check_extreme(name, &mask, true)?;
+        self.fold(fold, &mask, false, self.dtype())?.record(grad, &[self], |save| {
+            let (x, y) = (save.input(0), save.output(0));
+            move |ctx, g| grads![Some(evenly(&x.get(ctx)?, &y.get(ctx)?, g)?)]
+        })
     }
 
     /// The largest element along `dim`, and where it first stands.
@@ -87,12 +126,6 @@ impl Tensor {
         Ok((outs.pop().expect("two went in"), indices))
     }
 
-    /// Zeros of a given shape, with this tensor's elements added at `index` along `dim`.
-    pub(crate) fn place_along(&self, dim: usize, index: &Tensor, shape: &[usize]) -> Result<Tensor> {
-        let zeros = Tensor::zeros_on(Layout::contiguous(shape), self.dtype(), self.device())?;
-        zeros.scatter(dim as isize, index, self, Meet::Add)
-    }
-
     /// Where the largest element stands: along `dim`, or in the flattened tensor.
     pub fn argmax(&self, dim: Option<isize>, keepdim: bool) -> Result<Tensor> {
         self.arg(Fold::Max, "argmax", dim, keepdim)
@@ -114,7 +147,8 @@ impl Tensor {
                 ));
             }
             let flat = self.contiguous_data()?;
-            let flat = flat.alias(Layout { offset: flat.layout().offset, ..Layout::contiguous(&[self.numel()]) });
+            let flat =
+                flat.alias(Layout { offset: flat.layout().offset, ..Layout::contiguous(&[self.numel()]) });
             let found = flat.first_place(0, &flat.fold(fold, &[true], true, self.dtype())?)?;
             let mask = dim_mask(&[], self.rank())?;
             return Ok(found.alias(Layout::contiguous(&reduced(self.shape(), &mask, keepdim))));
@@ -124,4 +158,59 @@ impl Tensor {
         self.check_extreme(name, &mask, false)?;
         self.first_place(dim, &self.fold(fold, &mask, true, self.dtype())?)?.unkept(&mask, keepdim)
     }
+
+    /// The smallest and the largest element, along `dim` or of all.
+    pub fn aminmax(&self, dim: Option<isize>, keepdim: bool) -> Result<(Tensor, Tensor)> {
+        let mask = dim_mask(dim.as_slice(), self.rank())?;
+        if self.numel() == 0 {
+            match dim {
+                None => {
+                    return Err(runtime!(
+                        "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+                    ));
+                }
+                Some(d) if self.shape().get(wrap_dim(d, self.rank())?) == Some(&0) => {
+                    return Err(index!(
+                        "aminmax: Expected reduction dim {} to have non-zero size.",
+                        wrap_dim(d, self.rank())?
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let low = self.fold(Fold::Min, &mask, keepdim, self.dtype())?;
+        let high = self.fold(Fold::Max, &mask, keepdim, self.dtype())?;
+        let spread = Spread::new(self, &mask);
+        let mut outs = Tensor::record_all(vec![low, high], "AminmaxBackward0", &[self], |save| {
+            let (x, ends) = (save.input(0), [save.output(0), save.output(1)]);
+            move |ctx, g| {
+                let mut sum: Option<Tensor> = None;
+                for (end, g) in ends.iter().zip(g) {
+                    let Some(g) = g else { continue };
+                    let part = shared(&x.get(ctx)?, &end.get(ctx)?, g, &spread)?;
+                    sum = Some(match sum {
+                        Some(s) => s.add(&part)?,
+                        None => part,
+                    });
+                }
+                grads![sum]
+            }
+        })?;
+        let high = outs.pop().expect("two went in");
+        Ok((outs.pop().expect("two went in"), high))
+    }
+}
+
+/// The gradient of an extreme, shared equally among the elements that equal it.
+fn shared(x: &Tensor, y: &Tensor, g: &Tensor, spread: &Spread) -> Result<Tensor> {
+    let hit = x.detach().eq(&spread.keep(&y.detach())?)?;
+    let dims: Vec<isize> = (0..x.rank()).filter(|&d| spread.kept[d] == 1).map(|d| d as isize).collect();
+    spread.keep(g)?.mul(&hit)?.div(&hit.sum(&dims, true, None)?)
+}
+
+/// As `shared` for a fold of all elements; a NaN's gradient is shared among all NaNs.
+pub(crate) fn evenly(x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Tensor> {
+    let x = x.detach();
+    let hit = if y.item()?.to_f64().is_nan() { x.isnan()? } else { x.eq(&y.detach())? };
+    g.div(&hit.sum(&[], false, None)?)?.mul(&hit)
 }

@@ -8,9 +8,9 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::grads;
 use crate::layout::Layout;
-use crate::missing;
-use crate::shape::{dim_mask, reduced};
-use crate::tensor::{Scalar, Tensor};
+use crate::shape::{dim_mask, expandable, reduced, show, wrap_dim};
+use crate::tensor::{Scalar, Tensor, grad_enabled};
+use crate::{missing, runtime};
 
 /// The shape a reduction came from, and that of its result with the folded dimensions kept: what a gradient needs to
 /// be spread out again.
@@ -71,7 +71,7 @@ impl Tensor {
 
     /// A Python number divides this tensor.
     pub(crate) fn over(&self, n: usize) -> Result<Tensor> {
-        self.mul(&Tensor::wrapped(Scalar::Float(1.0 / n as f64))?)
+        self.div(&Tensor::wrapped(Scalar::Int(n as i64))?)
     }
 
     /// Sum over `dims` (all if empty); integers are summed as int64 unless `dtype` says otherwise.
@@ -103,6 +103,32 @@ impl Tensor {
         summed.view(shape)
     }
 
+    /// `sum_to`, after a look at whether the shape fits.
+    pub fn sum_to_size(&self, shape: &[usize]) -> Result<Tensor> {
+        if !expandable(shape, self.shape()) {
+            return Err(runtime!(
+                "size {{{}}} is not expandable to size {{{}}}.",
+                show(shape),
+                show(self.shape())
+            ));
+        }
+        self.sum_to(shape)
+    }
+
+    /// The sum of what is not NaN.
+    pub fn nansum(&self, dims: &[isize], keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
+        if !self.dtype().is_float() {
+            return self.sum(dims, keepdim, dtype);
+        }
+        let mask = dim_mask(dims, self.rank())?;
+        let out = self.fold(Fold::NanSum, &mask, keepdim, dtype.unwrap_or(self.dtype()))?;
+        let spread = Spread::new(self, &mask);
+        out.record("NansumBackward0", &[self], |save| {
+            let x = save.input(0);
+            move |ctx, g| grads![Some(spread.expand(g)?.mul(&x.get(ctx)?.isnan()?.logical_not()?)?)]
+        })
+    }
+
     /// The arithmetic mean; of floats alone, or as `dtype`.
     pub fn mean(&self, dims: &[isize], keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
         let found = dtype.unwrap_or(self.dtype());
@@ -121,6 +147,57 @@ impl Tensor {
         out.record(if whole { "MeanBackward0" } else { "MeanBackward1" }, &[&x], |_| {
             move |_, g| grads![Some(spread.expand(&g.over(spread.count())?)?)]
         })
+    }
+
+    /// The mean of what is not NaN.
+    pub fn nanmean(&self, dims: &[isize], keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
+        if !self.dtype().is_float() {
+            return Err(missing!(
+                "nanmean(): expected input to have floating point or complex dtype but got {}",
+                self.dtype().scalar_type()
+            ));
+        }
+        let counted = self.detach().isnan()?.logical_not()?.sum(dims, keepdim, None)?;
+        self.nansum(dims, keepdim, dtype)?.div(&counted)
+    }
+
+    /// The product over one dimension or all; integers are multiplied as int64 unless `dtype` says otherwise.
+    pub fn prod(&self, dim: Option<isize>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
+        let mask = dim_mask(dim.as_slice(), self.rank())?;
+        let x = match dtype {
+            Some(d) => self.to_dtype(d)?,
+            None => self.clone(),
+        };
+        let out = x.fold(Fold::Prod, &mask, keepdim, dtype.unwrap_or(x.dtype().sum_type()))?;
+        let spread = Spread::new(&x, &mask);
+        out.record(if dim.is_some() { "ProdBackward1" } else { "ProdBackward0" }, &[&x], |save| {
+            let (x, y) = (save.input(0), save.output(0));
+            move |ctx, g| {
+                let (x, g) = (x.get(ctx)?, spread.keep(g)?);
+                if !grad_enabled() && x.all(None, false)?.item()?.to::<bool>() {
+                    return grads![Some(g.mul(&spread.keep(&y.get(ctx)?)?)?.div(&x)?)];
+                }
+                grads![Some(g.mul(&x.others_product(dim)?)?)]
+            }
+        })
+    }
+
+    /// For each element the product of the others along `dim` (of all others, if None): a derivative that zeros do
+    /// not spoil.
+    fn others_product(&self, dim: Option<isize>) -> Result<Tensor> {
+        let (x, d) = match dim {
+            Some(d) if self.rank() > 0 => (self.clone(), wrap_dim(d, self.rank())?),
+            _ => (self.reshape(&[self.numel()])?, 0),
+        };
+        let (n, d) = (x.shape()[d], d as isize);
+        if x.numel() == 0 {
+            return self.zeros_like();
+        }
+        let before = |x: &Tensor| -> Result<Tensor> {
+            let one = x.narrow(d, 0, 1)?.detach().ones_like()?;
+            Tensor::cat(&[one, x.narrow(d, 0, n as isize - 1)?], d)?.cumprod(d, None)
+        };
+        before(&x)?.mul(&before(&x.flip(&[d])?)?.flip(&[d])?)?.reshape(self.shape())
     }
 
     /// Whether any element is not zero: over all dimensions (None), or those given (none of them, if empty).

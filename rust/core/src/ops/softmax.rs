@@ -81,7 +81,10 @@ mod tests {
             for kind in [Soft::Plain, Soft::Log] {
                 let [x, _] = sample();
                 let (taped, measured) = check_vjp(|v| v[0].soft(kind, dim, None), &[x]).expect("runs");
-                assert!((taped - measured).abs() < 1e-7 * measured.abs().max(1.0), "{kind:?} {taped} {measured}");
+                assert!(
+                    (taped - measured).abs() < 1e-7 * measured.abs().max(1.0),
+                    "{kind:?} {taped} {measured}"
+                );
             }
         }
     }

@@ -12,13 +12,15 @@ mod pointwise;
 pub mod pool;
 pub mod rearrange;
 mod reduce;
+mod scan;
 pub mod softmax;
+mod sort;
 #[cfg(test)]
 mod testing;
 
 use half::{bf16, f16};
 
-use super::{Backend, Binary, Fold, Number, Params, Soft, Test, Unary, View};
+use super::{Backend, Binary, Fold, Kth, Number, Params, Scan, Soft, Test, Unary, View};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::per_dtype;
@@ -217,6 +219,47 @@ impl Backend for Cpu {
 
     fn moments(&self, x: View, mask: &[bool], free: f64, mean: View, var: View) -> Result<()> {
         reduce::moments(x, mask, free, mean, var)
+    }
+
+    fn scan(&self, how: Scan, x: View, dim: usize, out: View, places: Option<View>) -> Result<()> {
+        let axis = softmax::Axis::of(&x.layout.shape, dim);
+        if let (Scan::Max | Scan::Min, Some(places)) = (how, places) {
+            per_dtype!(x.dtype, T => {
+                // SAFETY: the op has just made the outputs.
+                let (out, places) = unsafe { (elements_mut::<T>(out), elements_mut::<i64>(places)) };
+                scan::extremes(axis, elements::<T>(x), how == Scan::Max, out, places);
+            });
+            return Ok(());
+        }
+        if x.dtype == DType::I64 {
+            // SAFETY: the op has just made `out`.
+            let (x, out) = (elements::<i64>(x), unsafe { elements_mut::<i64>(out) });
+            match how {
+                Scan::Sum => scan::integers(axis, x, out, i64::wrapping_add),
+                Scan::Prod => scan::integers(axis, x, out, i64::wrapping_mul),
+                _ => return Err(lacks(how.name(), DType::I64)),
+            }
+            return Ok(());
+        }
+        per_real!("scan", x.dtype, T => {
+            // SAFETY: the op has just made `out`.
+            let (x, out) = (elements::<T>(x), unsafe { elements_mut::<T>(out) });
+            match how {
+                Scan::Sum => scan::floats(axis, x, out, |a, x| a + x),
+                Scan::Prod => scan::floats(axis, x, out, |a, x| a * x),
+                _ => scan::floats(axis, x, out, scan::log_add_exp),
+            }
+        })
+    }
+
+    fn order(&self, x: View, dim: usize, descending: bool, values: View, places: View) -> Result<()> {
+        per_dtype!(x.dtype, T => sort::order::<T>(x, dim, descending, values, places));
+        Ok(())
+    }
+
+    fn kth(&self, x: View, dim: usize, which: Kth, values: View, places: View) -> Result<()> {
+        per_dtype!(x.dtype, T => sort::kth::<T>(x, dim, which, values, places));
+        Ok(())
     }
 
     fn softmax(&self, kind: Soft, x: View, dim: usize, out: View) -> Result<()> {

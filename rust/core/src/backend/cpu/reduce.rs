@@ -47,9 +47,9 @@ trait Folder<T>: Copy + Sync {
 }
 
 /// Nested loops over `N` operands, the innermost first; loops that continue each other are one.
-struct Nest<const N: usize> {
+pub(super) struct Nest<const N: usize> {
     sizes: SmallVec<[usize; 4]>,
-    steps: SmallVec<[[usize; N]; 4]>,
+    pub steps: SmallVec<[[usize; N]; 4]>,
 }
 
 impl<const N: usize> Nest<N> {
@@ -72,13 +72,13 @@ impl<const N: usize> Nest<N> {
         nest
     }
 
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.sizes.iter().product()
     }
 
     /// Hand out the iterations `from..to` as pieces of the innermost loop: `f(offsets, length)`.
     #[inline(always)]
-    fn pieces(&self, from: usize, to: usize, mut f: impl FnMut([usize; N], usize)) {
+    pub fn pieces(&self, from: usize, to: usize, mut f: impl FnMut([usize; N], usize)) {
         if from >= to {
             return;
         }
@@ -117,17 +117,17 @@ impl<const N: usize> Nest<N> {
 }
 
 /// What is to be folded: loops over the outputs (output step, input step) and over the elements of one output.
-struct Plan {
-    kept: Nest<2>,
+pub(super) struct Plan {
+    pub kept: Nest<2>,
     folded: Nest<1>,
     /// The first element of the output and of the input.
-    start: [usize; 2],
+    pub start: [usize; 2],
     /// The innermost dimension is a kept one and wide enough for tiles.
     columns: bool,
 }
 
 impl Plan {
-    fn new(x: View, mask: &[bool], out: View) -> Plan {
+    pub fn new(x: View, mask: &[bool], out: View) -> Plan {
         let l = x.layout;
         let mut order: SmallVec<[usize; 6]> = (0..l.rank()).filter(|&d| l.shape[d] != 1).collect();
         // A broadcast dimension repeats the same memory: it goes outermost.
