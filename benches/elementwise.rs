@@ -9,7 +9,9 @@ fn elementwise(c: &mut Criterion) {
     for n in [1, 1 << 10, 1 << 16, 1 << 22] {
         let (a, b) = (tensor(&[n]), tensor(&[n]));
         group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::new("add", n), |bench| bench.iter(|| black_box(&a).add(black_box(&b))));
+        group.bench_function(BenchmarkId::new("add", n), |bench| {
+            bench.iter(|| black_box(&a).add(black_box(&b)))
+        });
         group.bench_function(BenchmarkId::new("exp", n), |bench| bench.iter(|| black_box(&a).exp()));
         group.bench_function(BenchmarkId::new("sigmoid", n), |bench| bench.iter(|| black_box(&a).sigmoid()));
     }

@@ -6,7 +6,9 @@ use tensorrs_benches::tensor;
 
 fn matmul(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
-    for (m, k, n) in [(4, 4, 4), (32, 32, 32), (128, 128, 128), (512, 512, 512), (256, 400, 120), (1, 1024, 1024)] {
+    for (m, k, n) in
+        [(4, 4, 4), (32, 32, 32), (128, 128, 128), (512, 512, 512), (256, 400, 120), (1, 1024, 1024)]
+    {
         let (a, b) = (tensor(&[m, k]), tensor(&[k, n]));
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("{m}x{k}x{n}")), |bench| {

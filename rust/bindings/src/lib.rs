@@ -42,6 +42,8 @@ mod module {
     #[pymodule_export]
     use crate::tensor::blend::choose;
     #[pymodule_export]
+    use crate::tensor::conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
+    #[pymodule_export]
     use crate::tensor::convert::{tensor_from_bytes, tensor_to_bytes};
     #[pymodule_export]
     use crate::tensor::create::{
@@ -49,13 +51,31 @@ mod module {
         zeros, zeros_like,
     };
     #[pymodule_export]
+    use crate::tensor::dropout::{dropout, dropout_};
+    #[pymodule_export]
+    use crate::tensor::embedding::{embedding, one_hot, pad};
+    #[pymodule_export]
     use crate::tensor::join::{
         cat, column_stack, concat, concatenate, dstack, hstack, row_stack, stack, vstack,
     };
     #[pymodule_export]
     use crate::tensor::literal::tensor;
     #[pymodule_export]
+    use crate::tensor::loss::{
+        binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber_loss, kl_div, l1_loss,
+        mse_loss, nll_loss, smooth_l1_loss,
+    };
+    #[pymodule_export]
     use crate::tensor::matmul::linear;
+    #[pymodule_export]
+    use crate::tensor::norm::{batch_norm, layer_norm};
+    #[pymodule_export]
+    use crate::tensor::optim::{adam_step, sgd_step};
+    #[pymodule_export]
+    use crate::tensor::pool::{
+        adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d,
+        max_pool2d_with_indices,
+    };
     #[pymodule_export]
     use crate::tensor::random::{
         _default_generator, PyGenerator, normal, rand, rand_like, randint, randint_like, randn, randn_like,

@@ -282,7 +282,9 @@ pub fn randint_like<'py>(
         (low, Some(high)) => (low.unwrap_or(0), high),
         (Some(high), None) => (0, high),
         (None, None) => {
-            return Err(PyTypeError::new_err("randint_like() missing 1 required positional argument: 'high'"));
+            return Err(PyTypeError::new_err(
+                "randint_like() missing 1 required positional argument: 'high'",
+            ));
         }
     };
     make(

@@ -1,7 +1,7 @@
 //! Finite differences for Rust tests: the derivative by the tape against the derivative by definition.
 
 use crate::error::Result;
-use crate::tensor::{Tensor, no_grad};
+use crate::tensor::{GradMode, Tensor, no_grad};
 
 /// `<u, J v>` two ways: by the tape, and by central differences along one direction. Inputs are float64.
 pub fn check_vjp(f: impl Fn(&[Tensor]) -> Result<Tensor>, xs: &[Tensor]) -> Result<(f64, f64)> {
@@ -32,6 +32,27 @@ pub fn check_vjp(f: impl Fn(&[Tensor]) -> Result<Tensor>, xs: &[Tensor]) -> Resu
         };
         Ok((taped, (at(1.0)? - at(-1.0)?) / (2.0 * eps)))
     })
+}
+
+/// As `check_vjp` for the gradients of `f`, as a function of its inputs and of the gradient of its output.
+pub fn check_second(f: impl Fn(&[Tensor]) -> Result<Tensor>, xs: &[Tensor]) -> Result<(f64, f64)> {
+    let u = direction(&no_grad(|| f(xs))?, 5)?;
+    let all: Vec<Tensor> = xs.iter().cloned().chain([u]).collect();
+    let options = super::Options { retain_graph: true, create_graph: true };
+    let gradient = |given: &[Tensor]| {
+        let _mode = GradMode::set(true);
+        for x in given.iter().filter(|x| !x.requires_grad()) {
+            x.set_requires_grad(true)?;
+        }
+        let (u, xs) = given.split_last().expect("the gradient of the output is among them");
+        let grads = super::grad_of(&[(f(xs)?, Some(u.clone()))], xs, options)?;
+        let flat = grads.iter().zip(xs).map(|(g, x)| match g {
+            Some(g) => g.reshape(&[x.numel()]),
+            None => Tensor::zeros(&[x.numel()], x.dtype()),
+        });
+        Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)
+    };
+    check_vjp(gradient, &all)
 }
 
 /// A fixed direction without symmetry, so that no derivative hides in a zero product.

@@ -2,6 +2,7 @@
 //! Python. Shapes and dtypes were checked by the op, outputs are allocated by it; a verb only fills them.
 
 pub mod cpu;
+pub mod nn;
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -161,7 +162,7 @@ pub enum Kth {
 }
 
 /// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
-pub trait Backend: Sync {
+pub trait Backend: nn::Nn {
     fn name(&self) -> &'static str;
 
     /// Copy with conversion of the dtype; shapes are equal.

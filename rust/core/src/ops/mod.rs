@@ -30,3 +30,4 @@ pub mod sort;
 pub mod stats;
 pub mod unary;
 pub mod view;
+pub(crate) mod wide;

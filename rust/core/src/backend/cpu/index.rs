@@ -42,7 +42,8 @@ impl Grid {
         }
         parallel::rows(out, width, (parallel::GRAIN / width).max(1), |first, block| {
             for (r, row) in block.chunks_mut(width).enumerate() {
-                let at = self.before[(first + r) / self.places.len()] + self.places[(first + r) % self.places.len()];
+                let at = self.before[(first + r) / self.places.len()]
+                    + self.places[(first + r) % self.places.len()];
                 if self.dense {
                     row.copy_from_slice(&x[at..at + width]);
                 } else {

@@ -1,11 +1,13 @@
 //! The CPU backend: turns a verb into the loop for the operands' dtypes.
 
+pub mod conv;
 pub mod embedding;
 pub mod gemm;
 pub mod index;
 pub mod loss;
 pub mod math;
 mod matmul;
+mod nn;
 pub mod norm;
 pub mod optim;
 mod pointwise;

@@ -1,0 +1,339 @@
+//! The verbs of neural networks on the CPU: views become slices, dtypes become types, the kernels do the rest.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use super::embedding::OutOfRange;
+use super::loss::{Classes, OutOfBounds};
+use super::norm::{Affine, Grads, Saved};
+use super::optim::AdamState;
+use super::{Cpu, conv, embedding, loss, norm, optim, pool};
+use crate::backend::View;
+use crate::backend::nn::{
+    AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Divisor, Nn, NormGrads, Normed, Pool2d,
+    Rows, SgdParams, SgdStep, Table, TableOptions,
+};
+use crate::dtype::{DType, Element, Float, Real};
+use crate::error::{Error, Result};
+use crate::parallel;
+use crate::{index, per_dtype, per_float};
+
+/// The elements of a contiguous view.
+fn read<T: Element>(v: View<'_>) -> &[T] {
+    debug_assert!(v.dtype == T::DTYPE && v.layout.is_contiguous());
+    // SAFETY: contiguous, of this type, inside the storage; an empty storage has a well-aligned pointer.
+    unsafe { std::slice::from_raw_parts(v.storage.ptr().cast::<T>().add(v.layout.offset), v.layout.numel()) }
+}
+
+/// The elements of a contiguous view that an op has made for this call, or is allowed to write.
+#[allow(clippy::mut_from_ref)]
+fn write<T: Element>(v: View<'_>) -> &mut [T] {
+    debug_assert!(v.dtype == T::DTYPE && v.layout.is_contiguous());
+    // SAFETY: as in `read`; a verb takes each of its outputs once, and they do not overlap other operands.
+    unsafe {
+        std::slice::from_raw_parts_mut(v.storage.ptr().cast::<T>().add(v.layout.offset), v.layout.numel())
+    }
+}
+
+/// Run `$body` with `$T` bound to f32 or f64.
+macro_rules! per_real {
+    ($name:literal, $dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            other => return Err(Error::NotImplemented { op: $name.into(), dtype: other }),
+        }
+    };
+}
+
+impl ClassLoss<'_> {
+    fn of<T: Real>(&self) -> Classes<'_, T> {
+        Classes {
+            n: self.n,
+            classes: self.classes,
+            inner: self.inner,
+            target: read(self.target),
+            weight: self.weight.map(read),
+            ignore_index: self.ignore_index,
+            reduction: self.reduction,
+        }
+    }
+}
+
+impl From<OutOfBounds> for Error {
+    fn from(OutOfBounds(target): OutOfBounds) -> Error {
+        index!("Target {target} is out of bounds.")
+    }
+}
+
+impl From<OutOfRange> for Error {
+    fn from(_: OutOfRange) -> Error {
+        index!("index out of range in self")
+    }
+}
+
+impl<'a> Normed<'a> {
+    fn saved<T: Real, S: Element>(&self) -> Saved<'a, T, S> {
+        Saved {
+            x: read(self.x),
+            mean: read(self.mean),
+            invstd: read(self.invstd),
+            weight: self.weight.map(read),
+        }
+    }
+
+    fn affine<T: Real>(&self, bias: Option<View<'a>>) -> Affine<'a, T> {
+        Affine { weight: self.weight.map(read), bias: bias.map(read) }
+    }
+}
+
+impl<'a> NormGrads<'a> {
+    fn of<T: Real>(&self) -> Grads<'a, T> {
+        Grads { dx: self.dx.map(write), dweight: self.dweight.map(write), dbias: self.dbias.map(write) }
+    }
+}
+
+impl Nn for Cpu {
+    fn device(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn conv2d(&self, d: Conv2d, x: View, weight: View, bias: Option<View>, y: View) -> Result<()> {
+        per_real!("slow_conv2d_cpu", x.dtype, T => {
+            conv::forward::<T>(d, read(x), read(weight), bias.map(read), write(y));
+        });
+        Ok(())
+    }
+
+    fn conv2d_backward_input(&self, d: Conv2d, dy: View, weight: View, dx: View) -> Result<()> {
+        per_real!("slow_conv2d_cpu", dy.dtype, T => {
+            conv::backward_input::<T>(d, read(dy), read(weight), write(dx));
+        });
+        Ok(())
+    }
+
+    fn conv2d_backward_weight(&self, d: Conv2d, x: View, dy: View, dweight: View) -> Result<()> {
+        per_real!("slow_conv2d_cpu", dy.dtype, T => {
+            conv::backward_weight::<T>(d, read(x), read(dy), write(dweight));
+        });
+        Ok(())
+    }
+
+    fn conv2d_backward_bias(&self, d: Conv2d, dy: View, dbias: View) -> Result<()> {
+        per_real!("slow_conv2d_cpu", dy.dtype, T => conv::backward_bias::<T>(d, read(dy), write(dbias)));
+        Ok(())
+    }
+
+    fn max_pool2d(&self, d: Pool2d, x: View, y: View, place: Option<View>) -> Result<()> {
+        if x.dtype == DType::Bool {
+            return Err(Error::NotImplemented { op: "max_pool2d".into(), dtype: x.dtype });
+        }
+        per_dtype!(x.dtype, T => pool::max_pool2d::<T>(d, read(x), write(y), place.map(write)));
+        Ok(())
+    }
+
+    fn max_pool2d_backward(&self, d: Pool2d, place: View, dy: View, dx: View) -> Result<()> {
+        per_real!("max_pool2d", dy.dtype, T => pool::max_pool2d_backward::<T>(d, read(place), read(dy), write(dx)));
+        Ok(())
+    }
+
+    fn avg_pool2d(&self, d: Pool2d, divisor: Divisor, x: View, y: View) -> Result<()> {
+        per_real!("avg_pool2d", x.dtype, T => pool::avg_pool2d::<T>(d, divisor, read(x), write(y)));
+        Ok(())
+    }
+
+    fn avg_pool2d_backward(&self, d: Pool2d, divisor: Divisor, dy: View, dx: View) -> Result<()> {
+        per_real!("avg_pool2d", dy.dtype, T => pool::avg_pool2d_backward::<T>(d, divisor, read(dy), write(dx)));
+        Ok(())
+    }
+
+    fn adaptive_avg_pool2d(&self, d: Adaptive2d, x: View, y: View) -> Result<()> {
+        per_real!("adaptive_avg_pool2d", x.dtype, T => pool::adaptive_avg_pool2d::<T>(d, read(x), write(y)));
+        Ok(())
+    }
+
+    fn adaptive_avg_pool2d_backward(&self, d: Adaptive2d, dy: View, dx: View) -> Result<()> {
+        per_real!("adaptive_avg_pool2d", dy.dtype, T => {
+            pool::adaptive_avg_pool2d_backward::<T>(d, read(dy), write(dx));
+        });
+        Ok(())
+    }
+
+    fn batch_norm_stats(&self, d: Channels, x: View, mean: View, var: View) -> Result<()> {
+        per_real!("batch_norm", x.dtype, T => norm::batch_norm_stats::<T>(d, read(x), write(mean), write(var)));
+        Ok(())
+    }
+
+    fn batch_norm(&self, d: Channels, of: Normed, bias: Option<View>, y: View) -> Result<()> {
+        per_real!("batch_norm", y.dtype, T => {
+            norm::batch_norm::<T>(d, read(of.x), read(of.mean), read(of.invstd), of.affine(bias), write(y));
+        });
+        Ok(())
+    }
+
+    fn batch_norm_backward(
+        &self,
+        d: Channels,
+        of: Normed,
+        dy: View,
+        train: bool,
+        grads: NormGrads,
+    ) -> Result<()> {
+        per_real!("batch_norm", dy.dtype, T => {
+            norm::batch_norm_backward::<T>(d, of.saved(), read(dy), train, grads.of());
+        });
+        Ok(())
+    }
+
+    fn layer_norm(&self, d: Rows, of: Normed, bias: Option<View>, eps: f64, y: View) -> Result<()> {
+        per_real!("LayerNormKernelImpl", y.dtype, T => {
+            let (mean, rstd) = (write(of.mean), write(of.invstd));
+            norm::layer_norm::<T>(d, read(of.x), of.affine(bias), eps, write(y), mean, rstd);
+        });
+        Ok(())
+    }
+
+    fn layer_norm_backward(&self, d: Rows, of: Normed, dy: View, grads: NormGrads) -> Result<()> {
+        per_real!("LayerNormKernelImpl", dy.dtype, T => {
+            norm::layer_norm_backward::<T>(d, of.saved(), read(dy), grads.of());
+        });
+        Ok(())
+    }
+
+    fn nll_loss(&self, d: ClassLoss, x: View, y: View, total: View) -> Result<()> {
+        per_real!("nll_loss_out_frame", x.dtype, T => {
+            write(total)[0] = loss::nll::<T>(d.of(), read(x), write(y))?;
+        });
+        Ok(())
+    }
+
+    fn nll_loss_backward(&self, d: ClassLoss, dy: View, total: View, dx: View) -> Result<()> {
+        per_real!("nll_loss_backward_out_frame", dy.dtype, T => {
+            loss::nll_backward::<T>(d.of(), read(dy), read(total)[0], write(dx))?;
+        });
+        Ok(())
+    }
+
+    fn cross_entropy(&self, d: ClassLoss, x: View, lse: View, y: View, total: View) -> Result<()> {
+        per_real!("log_softmax_lastdim_kernel_impl", x.dtype, T => {
+            write(total)[0] = loss::cross_entropy::<T>(d.of(), read(x), write(lse), write(y))?;
+        });
+        Ok(())
+    }
+
+    fn cross_entropy_backward(
+        &self,
+        d: ClassLoss,
+        x: View,
+        lse: View,
+        dy: View,
+        total: View,
+        dx: View,
+    ) -> Result<()> {
+        per_real!("nll_loss_backward_out_frame", dy.dtype, T => {
+            loss::cross_entropy_backward::<T>(d.of(), read(x), read(lse), read(dy), read(total)[0], write(dx))?;
+        });
+        Ok(())
+    }
+
+    fn embedding(&self, d: Table, weight: View, index: View, out: View) -> Result<()> {
+        per_dtype!(weight.dtype, T => embedding::embedding::<T>(d, read(weight), read(index), write(out))?);
+        Ok(())
+    }
+
+    fn embedding_backward(
+        &self,
+        d: Table,
+        options: TableOptions,
+        index: View,
+        dy: View,
+        dweight: View,
+    ) -> Result<()> {
+        per_real!("embedding_backward", dy.dtype, T => {
+            embedding::embedding_backward::<T>(d, options, read(index), read(dy), write(dweight))?;
+        });
+        Ok(())
+    }
+
+    fn sgd(&self, steps: &[SgdStep], params: &SgdParams) -> Result<()> {
+        each_piece(
+            steps,
+            |s| s.p,
+            |s, r| {
+                per_float!("sgd", s.p.dtype, T => {
+                    // SAFETY: every piece of a parameter is worked on by one thread.
+                    let (p, buf) = unsafe { (part::<T>(s.p, &r), s.buf.map(|b| part::<T>(b, &r))) };
+                    optim::sgd::<T>(p, &read(s.g)[r], buf, s.first, params);
+                });
+                Ok(())
+            },
+        )
+    }
+
+    fn adam(&self, steps: &[AdamStep], params: &AdamParams) -> Result<()> {
+        each_piece(
+            steps,
+            |s| s.p,
+            |s, r| {
+                per_float!("adam", s.p.dtype, T => {
+                    // SAFETY: every piece of a parameter is worked on by one thread.
+                    let (p, state) = unsafe {
+                        let max_square = s.max_square.map(|v| part(v, &r));
+                        (part::<T>(s.p, &r), AdamState { mean: part(s.mean, &r), square: part(s.square, &r), max_square })
+                    };
+                    optim::adam::<T>(p, &read(s.g)[r], state, s.step, params);
+                });
+                Ok(())
+            },
+        )
+    }
+}
+
+/// Elements of a parameter that one thread takes at a time.
+const PIECE: usize = 16384;
+
+/// Cut all parameters into pieces and hand them out to the threads. The first error comes back.
+fn each_piece<'a, S: Sync>(
+    steps: &[S],
+    size: impl Fn(&S) -> View<'a>,
+    f: impl Fn(&S, Range<usize>) -> Result<()> + Sync,
+) -> Result<()> {
+    let mut pieces = Vec::new();
+    for (i, step) in steps.iter().enumerate() {
+        let n = size(step).layout.numel();
+        pieces.extend((0..n).step_by(PIECE).map(|from| (i, from..(from + PIECE).min(n))));
+    }
+    let failed = Mutex::new(None);
+    let run = |(i, range): &(usize, Range<usize>)| {
+        if let Err(e) = f(&steps[*i], range.clone()) {
+            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        }
+    };
+    // Several small parameters are worth a thread together.
+    let total: usize = pieces.iter().map(|(_, r)| r.len()).sum();
+    let share = pieces.len().div_ceil(total.div_ceil(PIECE).max(1));
+    parallel::tasks(pieces.len().div_ceil(share.max(1)), |k| {
+        pieces.iter().skip(k * share).take(share).for_each(run);
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// Elements `r` of a contiguous view that may be written.
+///
+/// # Safety
+/// Ranges of one view that are alive at the same time do not overlap.
+#[allow(clippy::mut_from_ref)]
+unsafe fn part<'a, T: Float>(v: View<'a>, r: &Range<usize>) -> &'a mut [T] {
+    debug_assert!(v.dtype == T::DTYPE && v.layout.is_contiguous() && r.end <= v.layout.numel());
+    // SAFETY: inside the view, which is contiguous and of this type; the caller vouches for the rest.
+    unsafe {
+        let first = v.storage.ptr().cast::<T>().add(v.layout.offset + r.start);
+        std::slice::from_raw_parts_mut(first, r.len())
+    }
+}

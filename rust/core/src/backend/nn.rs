@@ -1,0 +1,135 @@
+//! The verbs of neural networks: windows, normalisations, losses on classes, tables, steps of optimisers.
+//!
+//! Every view is contiguous. Numbers are float32 or float64, all of one dtype, unless a verb says otherwise: the ops
+//! widen float16 and bfloat16 before and narrow them after. Indices are int64.
+
+pub use super::cpu::conv::Conv2d;
+pub use super::cpu::embedding::{Options as TableOptions, Table};
+pub use super::cpu::loss::Reduction;
+pub use super::cpu::norm::{Channels, Rows};
+pub use super::cpu::optim::{AdamParams, SgdParams};
+pub use super::cpu::pool::{Adaptive2d, Divisor, Pool2d, out_size};
+
+use super::View;
+use crate::error::{Error, Result};
+
+/// Scores `n x classes x inner` and what is asked of them; the targets are `n x inner`.
+#[derive(Clone, Copy)]
+pub struct ClassLoss<'a> {
+    pub n: usize,
+    pub classes: usize,
+    pub inner: usize,
+    pub target: View<'a>,
+    pub weight: Option<View<'a>>,
+    pub ignore_index: i64,
+    pub reduction: Reduction,
+}
+
+/// What a normalisation keeps for its derivative, and the scale it applied.
+#[derive(Clone, Copy)]
+pub struct Normed<'a> {
+    pub x: View<'a>,
+    /// float64 for batch norm, the dtype of `x` for layer norm; so is `invstd`, `1 / sqrt(var + eps)`.
+    pub mean: View<'a>,
+    pub invstd: View<'a>,
+    pub weight: Option<View<'a>>,
+}
+
+/// Where the gradients of a normalisation go: those that are `None` are left out.
+#[derive(Clone, Copy)]
+pub struct NormGrads<'a> {
+    pub dx: Option<View<'a>>,
+    pub dweight: Option<View<'a>>,
+    pub dbias: Option<View<'a>>,
+}
+
+/// One parameter's part in a step of SGD; any float dtype. `first`: the buffer holds nothing yet.
+#[derive(Clone, Copy)]
+pub struct SgdStep<'a> {
+    pub p: View<'a>,
+    pub g: View<'a>,
+    pub buf: Option<View<'a>>,
+    pub first: bool,
+}
+
+/// One parameter's part in a step of Adam; any float dtype. `step` counts from 1.
+#[derive(Clone, Copy)]
+pub struct AdamStep<'a> {
+    pub p: View<'a>,
+    pub g: View<'a>,
+    pub mean: View<'a>,
+    pub square: View<'a>,
+    pub max_square: Option<View<'a>>,
+    pub step: f64,
+}
+
+/// Declares verbs whose default body says that the device lacks them.
+macro_rules! verbs {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $T:ty),* $(,)?);)*) => {
+        /// Part of `Backend`.
+        pub trait Nn: Sync {
+            /// The device's name, for messages.
+            fn device(&self) -> &'static str;
+
+            $($(#[$doc])*
+            fn $name(&self, $($arg: $T),*) -> Result<()> {
+                $(let _ = $arg;)*
+                Err(Error::Unsupported { op: stringify!($name), device: self.device() })
+            })*
+        }
+
+        impl Nn for super::Meta {
+            fn device(&self) -> &'static str {
+                "meta"
+            }
+            $(fn $name(&self, $($arg: $T),*) -> Result<()> {
+                $(let _ = $arg;)*
+                Ok(())
+            })*
+        }
+    };
+}
+
+verbs! {
+    /// `y[n, o] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, ...]`
+    fn conv2d(d: Conv2d, x: View, weight: View, bias: Option<View>, y: View);
+    /// Also the transposed convolution.
+    fn conv2d_backward_input(d: Conv2d, dy: View, weight: View, dx: View);
+    fn conv2d_backward_weight(d: Conv2d, x: View, dy: View, dweight: View);
+    fn conv2d_backward_bias(d: Conv2d, dy: View, dbias: View);
+
+    /// The largest number of every window, of any dtype but bool, and where it stands in its plane.
+    fn max_pool2d(d: Pool2d, x: View, y: View, place: Option<View>);
+    fn max_pool2d_backward(d: Pool2d, place: View, dy: View, dx: View);
+    /// The mean of every window.
+    fn avg_pool2d(d: Pool2d, divisor: Divisor, x: View, y: View);
+    fn avg_pool2d_backward(d: Pool2d, divisor: Divisor, dy: View, dx: View);
+    /// The mean of every part of the image.
+    fn adaptive_avg_pool2d(d: Adaptive2d, x: View, y: View);
+    fn adaptive_avg_pool2d_backward(d: Adaptive2d, dy: View, dx: View);
+
+    /// Mean and biased variance of every channel, as float64.
+    fn batch_norm_stats(d: Channels, x: View, mean: View, var: View);
+    /// `y = (x - mean) * invstd * weight + bias` per channel.
+    fn batch_norm(d: Channels, of: Normed, bias: Option<View>, y: View);
+    /// With `train` the statistics came from `x` and pass gradients on to it.
+    fn batch_norm_backward(d: Channels, of: Normed, dy: View, train: bool, grads: NormGrads);
+    /// The same per row; writes the statistics in `of` and reads the rest.
+    fn layer_norm(d: Rows, of: Normed, bias: Option<View>, eps: f64, y: View);
+    fn layer_norm_backward(d: Rows, of: Normed, dy: View, grads: NormGrads);
+
+    /// `-weight[target] * x[target]`, reduced into `y`; the total weight into `total`, one number.
+    fn nll_loss(d: ClassLoss, x: View, y: View, total: View);
+    fn nll_loss_backward(d: ClassLoss, dy: View, total: View, dx: View);
+    /// `weight[target] * (ln(sum(exp(x))) - x[target])`, reduced into `y`; the logarithms into `lse`, one per sample.
+    fn cross_entropy(d: ClassLoss, x: View, lse: View, y: View, total: View);
+    fn cross_entropy_backward(d: ClassLoss, x: View, lse: View, dy: View, total: View, dx: View);
+
+    /// Rows of a table of any dtype by their numbers.
+    fn embedding(d: Table, weight: View, index: View, out: View);
+    fn embedding_backward(d: Table, options: TableOptions, index: View, dy: View, dweight: View);
+
+    /// One step for all parameters.
+    fn sgd(steps: &[SgdStep], params: &SgdParams);
+    fn adam(steps: &[AdamStep], params: &AdamParams);
+}
