@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tensorrs import _C
 from tensorrs._C import Tensor
 
-__all__ = ["Function", "FunctionCtx", "NestedIOFunction", "once_differentiable"]
+__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "NestedIOFunction", "once_differentiable"]
 
 
 class FunctionCtx:
@@ -18,7 +18,6 @@ class FunctionCtx:
     needs_input_grad: tuple[bool, ...] = ()
     materialize_grads = True
     _to_save: tuple[Tensor | None, ...] = ()
-    _saved: tuple[Tensor | None, ...] | None = None
     _dirty: tuple[Tensor, ...] = ()
     _fixed: tuple[Tensor, ...] = ()
 
@@ -46,19 +45,31 @@ class FunctionCtx:
         """Whether `backward` gets zeros (default) or None for outputs that were not used."""
         self.materialize_grads = value
 
+
+class BackwardCFunction(_C.Node, FunctionCtx):  # type: ignore[misc]
+    """The context of one call of a Function, which is also its node in the graph: `y.grad_fn`."""
+
+    _forward_cls: type[Function]
+
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """The tensors of `save_for_backward`, with their history."""
-        if self._saved is None:
-            return self._to_save
-        return self._saved
+        saved = self._saved()
+        return self._to_save if saved is None else saved
 
 
 class FunctionMeta(type):
-    pass
+    """Gives each Function the class of its contexts, named after it: `CubeBackward` for `Cube`."""
+
+    _backward_cls: type[BackwardCFunction]
+
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> None:
+        super().__init__(name, bases, body)
+        own = {"_forward_cls": cls, "__module__": "tensorrs.autograd.function"}
+        cls._backward_cls = type(name + "Backward", (BackwardCFunction,), own)
 
 
-class Function(FunctionCtx, metaclass=FunctionMeta):
+class Function(metaclass=FunctionMeta):
     """Base of custom ops.
 
     Subclasses define `forward(ctx, *args)` (or `forward(*args)` and `setup_context(ctx, inputs, output)`) and
@@ -88,14 +99,14 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(
-            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd"
-            " function with static forward method."
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function"
+            " with static forward method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
         )
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Call the op and record it."""
-        ctx = cls()
+        ctx = cls._backward_cls()
         inputs = [a for a in args if isinstance(a, Tensor)]
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         recording = _C.is_grad_enabled() and any(ctx.needs_input_grad)
@@ -113,33 +124,27 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         return _record(cls, ctx, args, inputs, output)
 
 
-def _record(cls: type[Function], ctx: Function, args: tuple[Any, ...], inputs: list[Tensor], output: Any) -> Any:
+def _record(
+    cls: type[Function], ctx: BackwardCFunction, args: tuple[Any, ...], inputs: list[Tensor], output: Any
+) -> Any:
     alone = not isinstance(output, tuple)
     results: list[Any] = [output] if alone else list(output)
     dirty = {id(t) for t in ctx._dirty}
-    returned = {id(t) for t in results}
-    if any(id(t) not in returned for t in ctx._dirty):
-        raise RuntimeError(
-            "Some elements marked as dirty during the forward method were not returned as output. The inputs that are"
-            " modified inplace must all be outputs of the Function."
-        )
-    for t in ctx._dirty:
-        if t.requires_grad and t.is_leaf:
-            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    _check_dirty(ctx._dirty, {id(t) for t in results})
     given = {id(t) for t in inputs}
     for i, t in enumerate(results):
         if isinstance(t, Tensor) and id(t) in given and id(t) not in dirty:
             # An input handed back as it is becomes a view of itself, so that it can have another history.
-            with_view = t.detach()
-            results[i] = with_view
-            ctx._to_save = tuple(with_view if s is t else s for s in ctx._to_save)
-            ctx._fixed = tuple(with_view if s is t else s for s in ctx._fixed)
+            itself = t.detach()
+            results[i] = itself
+            ctx._to_save = tuple(itself if s is t else s for s in ctx._to_save)
+            ctx._fixed = tuple(itself if s is t else s for s in ctx._fixed)
     outputs = [t for t in results if isinstance(t, Tensor)]
     fixed = {id(t) for t in ctx._fixed}
-    rule = functools.partial(_call_backward, cls, ctx, [isinstance(a, Tensor) for a in args], _shapes(results))
-    to_save, ctx._to_save = ctx._to_save, ()
-    ctx._saved = ()
+    rule = _Rule(cls, ctx, [isinstance(a, Tensor) for a in args], _shapes(results))
+    to_save, ctx._to_save, ctx._dirty, ctx._fixed = ctx._to_save, (), (), ()
     _C.record_function(
+        ctx,
         cls.__name__ + "Backward",
         inputs,
         outputs,
@@ -151,54 +156,65 @@ def _record(cls: type[Function], ctx: Function, args: tuple[Any, ...], inputs: l
     return results[0] if alone else tuple(results)
 
 
+def _check_dirty(dirty: tuple[Tensor, ...], returned: set[int]) -> None:
+    if any(id(t) not in returned for t in dirty):
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. The inputs that are"
+            " modified inplace must all be outputs of the Function."
+        )
+    for t in dirty:
+        if t.requires_grad and t.is_leaf:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
 def _shapes(results: list[Any]) -> list[Any]:
     """What zeros to make for an output nobody used; None for what is no tensor."""
     return [(t.shape, t.dtype) if isinstance(t, Tensor) else None for t in results]
 
 
-def _call_backward(
-    cls: type[Function],
-    ctx: Function,
-    is_tensor: list[bool],
-    shapes: list[Any],
-    saved: tuple[Tensor | None, ...],
-    grads: tuple[Tensor | None, ...],
-) -> list[Tensor | None]:
-    from tensorrs import zeros
+class _Rule:
+    """Calls a Function's `backward` for the engine and checks what it returns."""
 
-    waiting = iter(grads)
-    full: list[Tensor | None] = []
-    for shape in shapes:
-        g = next(waiting) if shape is not None else None
-        if g is None and shape is not None and ctx.materialize_grads:
-            g = zeros(shape[0], dtype=shape[1])
-        full.append(g)
-    ctx._saved = saved
-    try:
+    def __init__(self, cls: type[Function], ctx: BackwardCFunction, is_tensor: list[bool], shapes: list[Any]) -> None:
+        self.cls, self.ctx, self.is_tensor, self.shapes = cls, ctx, is_tensor, shapes
+
+    def __call__(self, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+        cls = self.cls
         backward = cls.backward if cls.backward is not Function.backward else cls.vjp
-        result = backward(ctx, *full)
-    finally:
-        ctx._saved = ()
-    parts = list(result) if isinstance(result, tuple | list) else [result]
-    if len(parts) > len(is_tensor) and all(p is None for p in parts[len(is_tensor) :]):
-        parts = parts[: len(is_tensor)]
-    if len(parts) != len(is_tensor):
-        raise RuntimeError(
-            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {len(is_tensor)}, got"
-            f" {len(parts)})"
-        )
-    for i, (part, tensor) in enumerate(zip(parts, is_tensor, strict=True)):
-        if part is not None and not tensor:
+        return self.checked(backward(self.ctx, *self.all_outputs(grads)))
+
+    def all_outputs(self, grads: tuple[Tensor | None, ...]) -> Iterator[Tensor | None]:
+        """One gradient per output, with None for what is no tensor and zeros for an output nobody used."""
+        waiting = iter(grads)
+        for shape in self.shapes:
+            g = next(waiting) if shape is not None else None
+            if g is None and shape is not None and self.ctx.materialize_grads:
+                g = _C.zeros(shape[0], dtype=shape[1])
+            yield g
+
+    def checked(self, result: Any) -> list[Tensor | None]:
+        """One gradient per tensor among the arguments of `forward`."""
+        count = len(self.is_tensor)
+        parts = list(result) if isinstance(result, tuple | list) else [result]
+        if len(parts) > count and all(p is None for p in parts[count:]):
+            parts = parts[:count]
+        name = self.cls.__name__ + "Backward"
+        if len(parts) != count:
             raise RuntimeError(
-                f"function {cls.__name__}Backward returned a gradient different than None at position {i + 1}, but the"
-                " corresponding forward input was not a Variable"
+                f"function {name} returned an incorrect number of gradients (expected {count}, got {len(parts)})"
             )
-        if part is not None and not isinstance(part, Tensor):
-            raise RuntimeError(
-                f"function {cls.__name__}Backward returned an invalid gradient at index {i} - expected type Tensor but"
-                f" got {type(part).__name__}"
-            )
-    return [p for p, tensor in zip(parts, is_tensor, strict=True) if tensor]
+        for i, (part, tensor) in enumerate(zip(parts, self.is_tensor, strict=True)):
+            if part is not None and not tensor:
+                raise RuntimeError(
+                    f"function {name} returned a gradient different than None at position {i + 1}, but the"
+                    " corresponding forward input was not a Variable"
+                )
+            if part is not None and not isinstance(part, Tensor):
+                raise RuntimeError(
+                    f"function {name} returned an invalid gradient at index {i} - expected type Tensor but got"
+                    f" {type(part).__name__}"
+                )
+        return [p for p, tensor in zip(parts, self.is_tensor, strict=True) if tensor]
 
 
 NestedIOFunction = Function

@@ -3,6 +3,7 @@
 //! <https://numpy.org/doc/stable/reference/arrays.interface.html>
 
 use std::ptr::NonNull;
+use std::sync::Once;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -41,11 +42,11 @@ pub fn from_array(py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<Tensor> 
                 "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.",
             ));
         }
-        let name = array.getattr("dtype").map_or(typestr, |d| d.to_string());
+        let name = array.getattr("dtype").and_then(|d| d.getattr("type")?.getattr("__name__"));
+        let name = name.map_or(typestr, |name| name.to_string());
         return Err(PyTypeError::new_err(format!(
-            "can't convert np.ndarray of type numpy.{name}_. The only supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, and bool."
-        )
-        .replace("object_", "object_").replace(&format!("{name}_"), &suffixed(&name))));
+            "can't convert np.ndarray of type numpy.{name}. The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
+        )));
     };
     let shape: Vec<usize> = field("shape")?.ok_or_else(|| missing("shape"))?.extract()?;
     let (address, read_only): (usize, bool) = field("data")?.ok_or_else(|| missing("data"))?.extract()?;
@@ -67,30 +68,38 @@ pub fn from_array(py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<Tensor> 
         }
     }
     if read_only {
-        let text = "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this program.";
-        static WARNED: std::sync::Once = std::sync::Once::new();
-        let mut result = Ok(());
-        WARNED.call_once(|| {
-            let text = text.replace("PyTorch", "tensorrs");
-            result = py.import("warnings").and_then(|w| w.call_method1("warn", (text,))).map(drop);
-        });
-        result?;
+        let text = "The given NumPy array is not writable, and tensorrs does not support non-writable tensors. This means writing to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this program.";
+        static WARNED: Once = Once::new();
+        warn_once(py, &WARNED, text)?;
     }
     let bytes = layout.extent() * dtype.size();
     let Some(ptr) = NonNull::new(address as *mut u8).filter(|_| bytes > 0) else {
         return Tensor::empty(&shape, dtype).map_err(raise);
     };
+    aligned(address as *const u8, dtype)?;
     // SAFETY: the interface promises that memory under this shape and these strides, and the owner keeps it alive.
     let storage = unsafe { Storage::foreign(ptr, bytes, Box::new(array.clone().unbind())) };
     Ok(Tensor::new(storage, layout, dtype))
 }
 
-/// NumPy's scalar types end in an underscore where Python has the name.
-fn suffixed(name: &str) -> String {
-    match name {
-        "object" | "str" | "bytes" => format!("{name}_"),
-        other => other.to_string(),
+/// Memory from outside may lie anywhere; elements are only read at multiples of their size.
+pub fn aligned(address: *const u8, dtype: DType) -> PyResult<()> {
+    if address as usize % dtype.size() != 0 {
+        return Err(PyValueError::new_err(format!(
+            "the given memory begins at an address that is no multiple of {}, the size of a {dtype}. Copy it first.",
+            dtype.size()
+        )));
     }
+    Ok(())
+}
+
+/// A `UserWarning` that is given once in the life of the process.
+pub fn warn_once(py: Python<'_>, given: &Once, text: &str) -> PyResult<()> {
+    let mut result = Ok(());
+    given.call_once(|| {
+        result = py.import("warnings").and_then(|w| w.call_method1("warn", (text,))).map(drop);
+    });
+    result
 }
 
 /// A tensor that shares memory with a NumPy array.
@@ -155,6 +164,7 @@ impl PyTensor {
         py.import("numpy")?.call_method1("asarray", (view,))
     }
 
+    /// As NumPy asks for an array. The memory is shared unless another dtype or a copy is wanted.
     #[pyo3(signature = (dtype = None, copy = None))]
     fn __array__<'py>(
         &self,
@@ -162,15 +172,30 @@ impl PyTensor {
         dtype: Option<Bound<'py, PyAny>>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let _ = copy;
         let array = self.numpy(py, false)?;
-        match dtype {
-            Some(dtype) => {
-                let keywords = PyDict::new(py);
-                keywords.set_item("copy", false)?;
-                array.call_method("astype", (dtype,), Some(&keywords))
-            }
-            None => Ok(array),
+        let Some(dtype) = dtype else {
+            return if copy == Some(true) { array.call_method0("copy") } else { Ok(array) };
+        };
+        if copy == Some(false) && !array.getattr("dtype")?.eq(py.import("numpy")?.call_method1("dtype", (&dtype,))?)? {
+            return Err(PyValueError::new_err(
+                "Unable to avoid copy while creating an array as requested: the dtype differs",
+            ));
         }
+        let keywords = PyDict::new(py);
+        keywords.set_item("copy", copy == Some(true))?;
+        array.call_method("astype", (dtype,), Some(&keywords))
+    }
+
+    /// What NumPy makes of the result of one of its functions on a tensor: a tensor again.
+    #[pyo3(signature = (array, context = None, return_scalar = false))]
+    fn __array_wrap__(
+        &self,
+        py: Python<'_>,
+        array: &Bound<'_, PyAny>,
+        context: Option<&Bound<'_, PyAny>>,
+        return_scalar: bool,
+    ) -> PyResult<Py<PyTensor>> {
+        let _ = (context, return_scalar);
+        from_numpy(py, array)
     }
 }

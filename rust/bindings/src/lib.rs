@@ -3,6 +3,8 @@
 
 mod args;
 mod border;
+mod buffer;
+mod dlpack;
 mod function;
 mod interop;
 mod node;
@@ -20,15 +22,19 @@ mod module {
     #[pymodule_export]
     use crate::function::Function;
     #[pymodule_export]
+    use crate::buffer::frombuffer;
+    #[pymodule_export]
+    use crate::dlpack::from_dlpack;
+    #[pymodule_export]
     use crate::interop::from_numpy;
     #[pymodule_export]
     use crate::node::{
         _set_anomaly, _set_grad_enabled, _set_inference_mode, PyNode, is_anomaly_enabled, is_grad_enabled,
-        is_inference_mode_enabled, record_function, same_tensor,
+        is_inference_mode_enabled, record_function,
     };
     #[pymodule_export]
     use crate::settings::{
-        can_cast, get_default_dtype, get_num_threads, print_options, promote_types, set_default_dtype,
+        can_cast, get_default_dtype, get_num_threads, print_options, promote_types, result_type, set_default_dtype,
         set_num_threads, set_print_options,
     };
     #[pymodule_export]
@@ -90,6 +96,7 @@ mod module {
 
     #[pymodule_init]
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::buffer::offer(&m.py().get_type::<PyTensor>())?;
         m.add("__version__", env!("CARGO_PKG_VERSION"))?;
         for d in DType::ALL {
             m.add(d.name(), crate::types::dtype(m.py(), d)?)?;

@@ -5,6 +5,7 @@ use tensorrs_core::ops::promote;
 use tensorrs_core::parallel;
 use tensorrs_core::tensor::display::{self, PrintChange};
 
+use crate::args::Operand;
 use crate::border::raise;
 use crate::types::{DTypeArg, PyDType, dtype};
 
@@ -38,6 +39,12 @@ pub fn set_num_threads(num: isize) -> PyResult<()> {
 #[pyfunction]
 pub fn promote_types(py: Python<'_>, type1: DTypeArg, type2: DTypeArg) -> PyResult<Py<PyDType>> {
     dtype(py, type1.0.promote(type2.0))
+}
+
+/// The dtype in which an op on two tensors or numbers computes.
+#[pyfunction]
+pub fn result_type(py: Python<'_>, tensor1: Operand, tensor2: Operand) -> PyResult<Py<PyDType>> {
+    dtype(py, promote::result_type(&[&tensor1.0, &tensor2.0]))
 }
 
 /// Whether a result of dtype `from_` may be written into a tensor of dtype `to`.

@@ -165,7 +165,7 @@ impl Pass {
         }
         for (node, g) in std::mem::take(&mut self.leaves) {
             if let (Some(leaf), Some(g)) = (node.leaf(), g) {
-                self.finish_leaf(&node, &leaf, g)?;
+                self.finish_leaf(&node, leaf.meta(), g)?;
             }
         }
         Ok(())
@@ -282,7 +282,7 @@ fn check_root_grad(root: &Tensor, g: &Tensor) -> Result<Tensor> {
 /// Old gradient plus new one; in the old one's memory where nobody else can see it.
 fn sum(old: Option<Tensor>, g: Tensor, recorded: bool) -> Result<Tensor> {
     let Some(old) = old else { return Ok(g) };
-    if !recorded && old.storage().is_unique() && old.layout().is_dense() && old.dtype() == g.dtype() {
+    if !recorded && old.is_sole() && old.layout().is_dense() && old.dtype() == g.dtype() {
         old.add_data(&g)?;
         return Ok(old);
     }
@@ -319,7 +319,7 @@ fn add_to_grad(leaf: &Arc<Meta>, meta: &OutputMeta, g: Tensor, recorded: bool) -
         Some(old) => old.add(&g)?,
         None if recorded => g.dup()?,
         // A gradient that nobody else holds becomes `.grad` itself.
-        None if g.storage().is_unique() && g.layout().is_dense() && g.shape() == meta.shape.as_slice() => {
+        None if g.is_sole() && g.layout().is_dense() && g.shape() == meta.shape.as_slice() => {
             g.detach_alias()
         }
         None => g.copied(g.dtype(), g.layout().preserved())?,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use super::tape::{Edge, Hook, Node, lock};
 use super::{DType, OutputMeta, Result, Tensor, runtime};
+use crate::shape::show;
 
 /// Called with the leaf's metadata after a gradient was added to `.grad`.
 pub type LeafHook = Arc<dyn Fn() -> Result<()> + Send + Sync>;
@@ -150,10 +151,9 @@ impl Tensor {
         if let Some(edge) = self.grad_edge()? {
             return Ok(Some(edge));
         }
-        let meta = self.meta();
-        let mut state = meta.state();
+        let mut state = self.meta().state();
         let node = state.accumulator.upgrade().unwrap_or_else(|| {
-            let node = Arc::new(Node::accumulate(meta.clone(), self.output_meta()));
+            let node = Arc::new(Node::accumulate(self));
             state.accumulator = Arc::downgrade(&node);
             node
         });
@@ -245,9 +245,31 @@ impl Tensor {
             ));
         }
         if g.shape() != self.shape() {
-            return Err(runtime!("assigned grad has data of a different size"));
+            return Err(runtime!(
+                "attempting to assign a gradient of size '{}' to a tensor of size '{}'. Please ensure that the gradient and the tensor are the same size",
+                show(g.shape()),
+                show(self.shape())
+            ));
         }
         Ok(())
+    }
+
+    /// The data of `other` under the autograd identity of `self`: what `x.data = y` makes of `x`.
+    pub fn with_data(&self, other: &Tensor) -> Tensor {
+        let t = other.detach_alias();
+        let meta = self.meta();
+        t.0.meta.set(meta.clone()).unwrap_or_else(|_| unreachable!("detach_alias makes no meta"));
+        let mut state = meta.state();
+        if let Some(node) = state.accumulator.upgrade() {
+            if self.shape() == t.shape() && self.dtype() == t.dtype() {
+                node.set_leaf(&t);
+            } else {
+                // Gradients of another kind need another node; graphs made before keep the old one.
+                state.accumulator = Weak::new();
+            }
+        }
+        drop(state);
+        t
     }
 
     /// What the engine compares gradients of this tensor with.

@@ -232,11 +232,9 @@ impl Tensor {
         Inner::bare(storage.clone(), layout.clone(), *dtype, *wrapped, *inference)
     }
 
-    /// The data of `other` under the autograd identity of `self`: what `x.data = y` makes of `x`.
-    pub fn with_data(&self, other: &Tensor) -> Tensor {
-        let t = other.detach_alias();
-        t.0.meta.set(self.meta().clone()).unwrap_or_else(|_| unreachable!("detach_alias makes no meta"));
-        t
+    /// Whether this is the only handle to the tensor and to its memory, which may then be reused.
+    pub fn is_sole(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && self.storage().is_unique()
     }
 
     /// The Python object that stands for this tensor, or 0; kept by the bindings, under the GIL.

@@ -35,6 +35,13 @@ pub struct Edge {
     pub nr: usize,
 }
 
+impl Edge {
+    /// The same output of the same node.
+    pub fn is(&self, other: &Edge) -> bool {
+        Arc::ptr_eq(&self.node, &other.node) && self.nr == other.nr
+    }
+}
+
 /// What the engine checks a gradient against before it enters a node.
 #[derive(Clone, Debug)]
 pub struct OutputMeta {
@@ -69,8 +76,8 @@ impl Hooks {
 
 /// What a node does with a gradient.
 pub enum Action {
-    /// A leaf of the graph: the gradient is added to `.grad`.
-    Accumulate(Arc<Meta>),
+    /// A leaf of the graph: the gradient is added to its `.grad`.
+    Accumulate(Tensor),
     Apply(Rule),
     /// Ran already and let go of what it had saved.
     Released,
@@ -110,10 +117,10 @@ impl Node {
     }
 
     /// The end of a path: adds to the `.grad` of a leaf. Its id is above all others, so it runs as soon as it is due.
-    pub fn accumulate(leaf: Arc<Meta>, output: OutputMeta) -> Node {
-        let mut node = Node::new("AccumulateGrad".into(), Action::Accumulate(leaf), false);
+    pub fn accumulate(leaf: &Tensor) -> Node {
+        let mut node = Node::new("AccumulateGrad".into(), Action::Accumulate(leaf.clone()), false);
         node.id = u64::MAX;
-        node.outputs.push(output);
+        node.outputs.push(leaf.output_meta());
         node
     }
 
@@ -141,11 +148,17 @@ impl Node {
     }
 
     /// The leaf that an `AccumulateGrad` node adds to.
-    pub fn leaf(&self) -> Option<Arc<Meta>> {
+    pub fn leaf(&self) -> Option<Tensor> {
         match &*lock(&self.action) {
-            Action::Accumulate(meta) => Some(meta.clone()),
+            Action::Accumulate(leaf) => Some(leaf.clone()),
             _ => None,
         }
+    }
+
+    /// The leaf has other data now: `x.data = y`.
+    pub(super) fn set_leaf(&self, leaf: &Tensor) {
+        let old = std::mem::replace(&mut *lock(&self.action), Action::Accumulate(leaf.clone()));
+        drop(old);
     }
 
     /// Run the rule. Unless the graph is kept, saved tensors are freed when it returns.
@@ -154,9 +167,7 @@ impl Node {
         let rule = match &*lock(&self.action) {
             Action::Apply(rule) => rule.clone(),
             _ => {
-                return Err(runtime!(
-                    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after calling backward."
-                ));
+                return Err(already_freed());
             }
         };
         let result = rule(&Ctx { node: self }, grads)?;
@@ -212,7 +223,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// A tensor of the forward pass, held for the derivative. It holds data, not history: that is in the node's edges.
+/// A tensor of the forward pass, held for the derivative. An input is held as it is: its history is older than the node.
+/// An output is held without history, which would be the node itself and keep it alive for ever.
 pub struct Saved {
     data: Tensor,
     version: u32,
@@ -231,17 +243,22 @@ enum Origin {
 impl Saved {
     /// The tensor with its history. Fails if it was written in place since it was saved.
     pub fn get(&self, ctx: &Ctx) -> Result<Tensor> {
-        let edge = match self.from {
-            Origin::Input(i) => ctx.node.edges[i].clone(),
-            Origin::Output(nr) => Some(Edge { node: ctx.node.clone(), nr }),
-            Origin::Elsewhere => self.data.edge()?,
-            Origin::Nowhere => None,
-        };
         let found = self.data.storage().version();
         if found != self.version {
             return Err(self.stale(ctx, found));
         }
-        Ok(self.data.with_edge(edge))
+        match self.from {
+            Origin::Input(i) => {
+                let edge = &ctx.node.edges[i];
+                let as_saved = match (self.data.edge()?, edge) {
+                    (Some(now), Some(then)) => now.is(then),
+                    (now, then) => now.is_none() && then.is_none(),
+                };
+                Ok(if as_saved { self.data.clone() } else { self.data.with_edge(edge.clone()) })
+            }
+            Origin::Output(nr) => Ok(self.data.with_edge(Some(Edge { node: ctx.node.clone(), nr }))),
+            Origin::Elsewhere | Origin::Nowhere => Ok(self.data.clone()),
+        }
     }
 
     fn stale(&self, ctx: &Ctx, found: u32) -> crate::error::Error {
@@ -283,8 +300,7 @@ impl Save<'_> {
     }
 
     pub fn input(&mut self, i: usize) -> Saved {
-        let t = self.inputs[i];
-        self.keep(t.detach_alias(), Origin::Input(i))
+        self.keep(self.inputs[i].clone(), Origin::Input(i))
     }
 
     /// Save input `i` only if input `j` wants a gradient.
@@ -305,8 +321,7 @@ impl Save<'_> {
         if let Some(i) = self.inputs.iter().position(|x| x.is(t)) {
             return Ok(self.input(i));
         }
-        let data = t.with_edge(t.edge()?);
-        Ok(self.keep(data, Origin::Elsewhere))
+        Ok(self.keep(t.clone(), Origin::Elsewhere))
     }
 
     /// A tensor without history: indices, masks, statistics.
@@ -319,6 +334,13 @@ impl Save<'_> {
         let version = data.storage().version();
         Saved { data, version, from }
     }
+}
+
+/// For a second walk through a graph that was not kept.
+pub fn already_freed() -> crate::error::Error {
+    runtime!(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after calling backward."
+    )
 }
 
 /// Given to a rule while it runs.
