@@ -17,6 +17,8 @@ from tensorrs._C import (
     set_default_dtype,
     set_num_threads,
 )
+from tensorrs._creation import *  # noqa: F403
+from tensorrs._creation import __all__ as _creation
 from tensorrs._functions import *  # noqa: F403
 from tensorrs._functions import __all__ as _functions
 from tensorrs._size import Size
@@ -76,6 +78,7 @@ __all__ = [
     "set_rng_state",
     "testing",
     "utils",
+    *_creation,
     *_functions,
     *_tensor_names,
     *_type_names,
