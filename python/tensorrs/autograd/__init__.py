@@ -93,6 +93,26 @@ def _starting_gradients(
     return given
 
 
+_warned = False
+
+
+def _warn_of_cycles() -> None:
+    """Once in the life of a process: a recorded `.grad` holds the graph that holds its leaf."""
+    global _warned
+    if _warned:
+        return
+    _warned = True
+    import warnings
+
+    warnings.warn(
+        "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient"
+        " which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If"
+        " you have to use this function, make sure to reset the .grad fields of your parameters to None after use to"
+        " break the cycle and avoid the leak.",
+        stacklevel=4,
+    )
+
+
 def backward(
     tensors: _Tensors,
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
@@ -114,8 +134,13 @@ def backward(
         grad_tensors = grad_variables
     if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for t in _listed(inputs):
+        if not t.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     outputs = _listed(tensors)
     grads = _starting_gradients(outputs, grad_tensors, create_graph)
+    if create_graph:
+        _warn_of_cycles()
     keep = create_graph if retain_graph is None else retain_graph
     run_backward(outputs, grads, keep, create_graph, _listed(inputs))
 
@@ -153,6 +178,8 @@ def grad(
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got False.")
     outs, ins = _listed(outputs), _listed(inputs)
+    if not ins:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     for t in ins:
         if not t.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
@@ -161,11 +188,12 @@ def grad(
     result = run_grad(outs, grads, keep, create_graph, ins)
     if materialize_grads:
         return tuple(t.new_zeros(t.shape) if g is None else g for g, t in zip(result, ins, strict=True))
-    if not allow_unused and any(g is None for g in result):
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if"
-            " this is the desired behavior."
-        )
+    for i, g in enumerate(result):
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set"
+                " allow_unused=True if this is the desired behavior."
+            )
     return tuple(result)
 
 

@@ -135,7 +135,7 @@ def _record(
     for i, t in enumerate(results):
         if isinstance(t, Tensor) and id(t) in given and id(t) not in dirty:
             # An input handed back as it is becomes a view of itself, so that it can have another history.
-            itself = t.detach()
+            itself = _itself(t)
             results[i] = itself
             ctx._to_save = tuple(itself if s is t else s for s in ctx._to_save)
             ctx._fixed = tuple(itself if s is t else s for s in ctx._fixed)
@@ -154,6 +154,15 @@ def _record(
         rule,
     )
     return results[0] if alone else tuple(results)
+
+
+def _itself(t: Tensor) -> Tensor:
+    """A view of `t` of the same shape."""
+    _C._set_grad_enabled(False)
+    try:
+        return t.view(t.shape)
+    finally:
+        _C._set_grad_enabled(True)
 
 
 def _check_dirty(dirty: tuple[Tensor, ...], returned: set[int]) -> None:

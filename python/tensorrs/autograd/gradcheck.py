@@ -36,26 +36,23 @@ def _float_outputs(outputs: Any) -> list[Tensor]:
 
 def _numerical(fn: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, eps: float) -> list[list[list[float]]]:
     """d output / d x by central differences: for each output, one row per element of x."""
-    from tensorrs import no_grad
-
     rows: list[list[list[float]]] = []
     data = x.data
     flat = data.reshape(-1) if data.is_contiguous() else None
-    with no_grad():
-        for i in range(x.numel()):
-            at = _place(data, i) if flat is None else None
-            before = (flat[i] if flat is not None else data[at]).item()
-            values = []
-            for shift in (eps, -eps):
-                _put(flat, data, i, at, before + shift)
-                values.append([t.detach().clone() for t in _float_outputs(fn(*inputs))])
-            _put(flat, data, i, at, before)
-            plus, minus = values
-            columns = [((p - m) / (2 * eps)).reshape(-1).tolist() for p, m in zip(plus, minus, strict=True)]
-            if not rows:
-                rows = [[] for _ in columns]
-            for row, column in zip(rows, columns, strict=True):
-                row.append(column)
+    for i in range(x.numel()):
+        at = _place(data, i) if flat is None else None
+        before = (flat[i] if flat is not None else data[at]).item()
+        values = []
+        for shift in (eps, -eps):
+            _put(flat, data, i, at, before + shift)
+            values.append([t.detach().clone() for t in _float_outputs(fn(*inputs))])
+        _put(flat, data, i, at, before)
+        plus, minus = values
+        columns = [((p - m) / (2 * eps)).reshape(-1).tolist() for p, m in zip(plus, minus, strict=True)]
+        if not rows:
+            rows = [[] for _ in columns]
+        for row, column in zip(rows, columns, strict=True):
+            row.append(column)
     return rows
 
 

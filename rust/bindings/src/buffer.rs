@@ -19,6 +19,7 @@ use tensorrs_core::{DType, Device, Tensor};
 
 use crate::border::{PyTensor, raise, wrap};
 use crate::interop::{aligned, warn_once};
+use crate::tensor::create::start_history;
 use crate::types::DTypeArg;
 
 /// `Py_buffer`, whose layout is part of the stable ABI from 3.11 on and was the same before.
@@ -247,7 +248,9 @@ pub fn frombuffer(
     // SAFETY: `count` elements behind `offset` lie inside the view, which lives as long as its owner here.
     let storage = unsafe { Storage::foreign(data, (count * size) as usize, Box::new(view)) };
     let t = Tensor::new(storage, Layout::contiguous(&[count as usize]), dtype);
-    t.set_requires_grad(requires_grad).map_err(raise)?;
+    if requires_grad {
+        start_history(&t)?;
+    }
     wrap(py, t)
 }
 

@@ -97,9 +97,14 @@ pub fn aligned(address: *const u8, dtype: DType) -> PyResult<()> {
 pub fn warn_once(py: Python<'_>, given: &Once, text: &str) -> PyResult<()> {
     let mut result = Ok(());
     given.call_once(|| {
-        result = py.import("warnings").and_then(|w| w.call_method1("warn", (text,))).map(drop);
+        result = warn(py, text);
     });
     result
+}
+
+/// A `UserWarning` at the caller's line.
+pub fn warn(py: Python<'_>, text: &str) -> PyResult<()> {
+    py.import("warnings")?.call_method1("warn", (text,)).map(drop)
 }
 
 /// A tensor that shares memory with a NumPy array.
@@ -176,7 +181,9 @@ impl PyTensor {
         let Some(dtype) = dtype else {
             return if copy == Some(true) { array.call_method0("copy") } else { Ok(array) };
         };
-        if copy == Some(false) && !array.getattr("dtype")?.eq(py.import("numpy")?.call_method1("dtype", (&dtype,))?)? {
+        if copy == Some(false)
+            && !array.getattr("dtype")?.eq(py.import("numpy")?.call_method1("dtype", (&dtype,))?)?
+        {
             return Err(PyValueError::new_err(
                 "Unable to avoid copy while creating an array as requested: the dtype differs",
             ));

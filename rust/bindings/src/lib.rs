@@ -20,11 +20,11 @@ mod module {
     #[pymodule_export]
     use crate::border::PyTensor;
     #[pymodule_export]
-    use crate::function::Function;
-    #[pymodule_export]
     use crate::buffer::frombuffer;
     #[pymodule_export]
     use crate::dlpack::from_dlpack;
+    #[pymodule_export]
+    use crate::function::Function;
     #[pymodule_export]
     use crate::interop::from_numpy;
     #[pymodule_export]
@@ -34,8 +34,8 @@ mod module {
     };
     #[pymodule_export]
     use crate::settings::{
-        can_cast, get_default_dtype, get_num_threads, print_options, promote_types, result_type, set_default_dtype,
-        set_num_threads, set_print_options,
+        can_cast, get_default_dtype, get_num_threads, print_options, promote_types, result_type,
+        set_default_dtype, set_num_threads, set_print_options,
     };
     #[pymodule_export]
     use crate::tensor::activation::{

@@ -162,7 +162,9 @@ impl PyNode {
         let node = self.node()?;
         match node.leaf() {
             Some(leaf) => wrap(py, leaf),
-            None => Err(PyAttributeError::new_err(format!("'{}' object has no attribute 'variable'", node.name))),
+            None => {
+                Err(PyAttributeError::new_err(format!("'{}' object has no attribute 'variable'", node.name)))
+            }
         }
     }
 
@@ -288,6 +290,7 @@ pub fn record_function(
     }
     let companion = Box::new(Companion::Context(ctx.clone().unbind(), kept));
     node.companion.set(companion).unwrap_or_else(|_| unreachable!("the node was just made"));
+    let several = outputs.len() > 1;
     for (nr, out) in outputs.iter().enumerate() {
         if fixed[nr] || !out.dtype().is_float() {
             continue;
@@ -297,7 +300,7 @@ pub fn record_function(
             out.written(Some(edge), true).map_err(raise)?;
         } else {
             if let Some(view) = &mut out.meta().state().view {
-                view.creation = Creation::InCustomFunction;
+                view.creation = if several { Creation::MultiOutput } else { Creation::InCustomFunction };
             }
             out.set_edge(edge);
         }

@@ -31,7 +31,15 @@ impl PyTensor {
     }
 
     #[setter]
-    fn set_requires_grad(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+    fn set_requires_grad(&self, py: Python<'_>, on: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(on) = on.extract::<bool>() else {
+            return Err(raise(tensorrs_core::runtime!("requires_grad must be a bool")));
+        };
+        if on && !self.tensor(py).dtype().is_float() {
+            return Err(raise(tensorrs_core::runtime!(
+                "only Tensors of floating point and complex dtype can require gradients"
+            )));
+        }
         self.tensor(py).set_requires_grad(on).map_err(raise)
     }
 
@@ -51,12 +59,26 @@ impl PyTensor {
     /// The gradient that `backward` has added up, or None.
     #[getter]
     fn grad(&self, py: Python<'_>) -> PyResult<Option<Py<PyTensor>>> {
-        self.tensor(py).grad().map(|g| wrap(py, g)).transpose()
+        let t = self.tensor(py);
+        if t.requires_grad() && !t.is_leaf() && !t.meta().state().retains_grad && t.grad().is_none() {
+            let text = "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead.";
+            crate::interop::warn(py, text)?;
+        }
+        t.grad().map(|g| wrap(py, g)).transpose()
     }
 
     #[setter]
-    fn set_grad(&self, py: Python<'_>, grad: Option<Arg>) -> PyResult<()> {
-        self.tensor(py).set_grad(grad.map(|g| g.0)).map_err(raise)
+    fn set_grad(&self, py: Python<'_>, grad: &Bound<'_, PyAny>) -> PyResult<()> {
+        let new = match grad.extract::<Option<Arg>>() {
+            Ok(new) => new.map(|g| g.0),
+            Err(_) => {
+                return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+                    "assigned grad expected to be a Tensor or None but got grad of type {}",
+                    grad.get_type().name()?
+                )));
+            }
+        };
+        self.tensor(py).set_grad(new).map_err(raise)
     }
 
     #[deleter]
@@ -81,8 +103,12 @@ impl PyTensor {
 
     /// How often the memory was written in place.
     #[getter]
-    fn _version(&self, py: Python<'_>) -> u32 {
-        self.tensor(py).storage().version()
+    fn _version(&self, py: Python<'_>) -> PyResult<u32> {
+        let t = self.tensor(py);
+        if t.is_inference() {
+            return Err(raise(tensorrs_core::runtime!("Inference tensors do not track version counter.")));
+        }
+        Ok(t.storage().version())
     }
 
     /// The tensor this one is a view of, or None.

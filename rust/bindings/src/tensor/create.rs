@@ -59,10 +59,20 @@ impl<'py> Options<'py> {
             _ => t,
         };
         if self.requires_grad {
-            t.set_requires_grad(true).map_err(raise)?;
+            start_history(&t)?;
         }
         wrap(py, t)
     }
+}
+
+/// `requires_grad=True` of a constructor.
+pub fn start_history(t: &Tensor) -> PyResult<()> {
+    if !t.dtype().is_float() {
+        return Err(raise(tensorrs_core::runtime!(
+            "Only Tensors of floating point and complex dtype can require gradients"
+        )));
+    }
+    t.set_requires_grad(true).map_err(raise)
 }
 
 /// The shape in `*size` or `size=`.

@@ -23,7 +23,7 @@ impl Tensor {
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation."
             ));
         }
-        if self.is_inference() && !inference_enabled() && grad_enabled() && self.requires_grad() {
+        if self.is_inference() && !inference_enabled() {
             return Err(runtime!(
                 "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
             ));
@@ -44,8 +44,8 @@ impl Tensor {
         if !self.requires_grad() && !base.requires_grad() {
             return Ok(());
         }
-        let name = self.grad_edge()?.map_or_else(|| "None".to_string(), |e| e.node.name.to_string());
-        let nr = self.grad_edge()?.map_or(0, |e| e.nr);
+        let edge = self.grad_edge()?;
+        let (name, nr) = edge.as_ref().map_or(("None", 0), |e| (e.node.op(), e.nr));
         match creation {
             Creation::Default if base.requires_grad() && base.is_leaf() => Err(runtime!(
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -53,6 +53,9 @@ impl Tensor {
             Creation::Default => Ok(()),
             Creation::NoGrad => Err(runtime!(
                 "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+            )),
+            Creation::Inference => Err(runtime!(
+                "A view was created in inference mode and is being modified inplace in normal mode. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the inference_mode block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
             )),
             Creation::MultiOutput => Err(runtime!(
                 "Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."

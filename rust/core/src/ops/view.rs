@@ -25,11 +25,12 @@ impl Tensor {
 
     /// Note that this is a view of `base`, and whether it may be written in place.
     pub(crate) fn tie(&self, base: &Tensor, creation: Creation) {
-        if inference_enabled() {
-            return;
-        }
-        let creation =
-            if creation == Creation::Default && !grad_enabled() { Creation::NoGrad } else { creation };
+        let creation = match creation {
+            _ if inference_enabled() && base.is_inference() => return,
+            _ if inference_enabled() => Creation::Inference,
+            _ if !grad_enabled() => Creation::NoGrad,
+            recorded => recorded,
+        };
         self.set_view(base, creation, rebuild);
     }
 

@@ -40,6 +40,8 @@ pub enum Creation {
     /// One of several outputs of `split`, `unbind`, ….
     MultiOutput,
     InCustomFunction,
+    /// In inference mode, of a tensor made outside it.
+    Inference,
 }
 
 /// A differentiable view.
@@ -180,7 +182,7 @@ impl Tensor {
         let mut state = meta.state();
         if state.view.is_some() {
             return Err(runtime!(
-                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as a reference."
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
             ));
         }
         state.edge = None;
@@ -240,8 +242,8 @@ impl Tensor {
         if g.dtype() != self.dtype() {
             return Err(runtime!(
                 "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match.",
-                scalar_name(g.dtype()),
-                scalar_name(self.dtype())
+                type_name(g.dtype()),
+                self.dtype().scalar_type()
             ));
         }
         if g.shape() != self.shape() {
@@ -278,7 +280,18 @@ impl Tensor {
     }
 }
 
-/// How PyTorch's C++ prints a dtype in messages: `float`, `long int`.
-fn scalar_name(dtype: DType) -> &'static str {
-    dtype.scalar_type()
+/// How C++ calls the type of an element, in the one message that says it.
+fn type_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 => "float",
+        DType::F64 => "double",
+        DType::F16 => "c10::Half",
+        DType::BF16 => "c10::BFloat16",
+        DType::I8 => "signed char",
+        DType::U8 => "unsigned char",
+        DType::I16 => "short int",
+        DType::I32 => "int",
+        DType::I64 => "long int",
+        DType::Bool => "bool",
+    }
 }

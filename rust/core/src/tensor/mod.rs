@@ -223,7 +223,7 @@ impl Tensor {
 
     /// Another layout on the same storage, without history: the raw material of views.
     pub fn alias(&self, layout: Layout) -> Tensor {
-        Tensor::new(self.storage().clone(), layout, self.dtype())
+        Inner::bare(self.storage().clone(), layout, self.dtype(), false, self.is_inference())
     }
 
     /// The same data without history and without a view's ties: what is saved for a derivative.

@@ -178,6 +178,11 @@ impl Node {
         Ok(result)
     }
 
+    /// The op whose derivative this is, as messages call it: `Split` of `SplitBackward0`.
+    pub fn op(&self) -> &str {
+        self.name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches("Backward")
+    }
+
     pub fn is_accumulate(&self) -> bool {
         self.id == u64::MAX
     }
@@ -263,10 +268,10 @@ impl Saved {
 
     fn stale(&self, ctx: &Ctx, found: u32) -> crate::error::Error {
         let whose = match self.from {
-            Origin::Output(nr) => format!(", which is output {nr} of {},", ctx.node.name),
+            Origin::Output(nr) => format!(", which is output {nr} of {},", ctx.node.op()),
             Origin::Input(i) => match &ctx.node.edges[i] {
                 Some(e) if !e.node.is_accumulate() => {
-                    format!(", which is output {} of {},", e.nr, e.node.name)
+                    format!(", which is output {} of {},", e.nr, e.node.op())
                 }
                 _ => String::new(),
             },
@@ -291,6 +296,8 @@ pub struct Save<'a> {
     inputs: &'a [&'a Tensor],
     outputs: &'a [Tensor],
     any: bool,
+    /// Whether a tensor of inference mode, which counts no versions, was to be saved.
+    inference: bool,
 }
 
 impl Save<'_> {
@@ -331,6 +338,7 @@ impl Save<'_> {
 
     fn keep(&mut self, data: Tensor, from: Origin) -> Saved {
         self.any = true;
+        self.inference |= data.is_inference();
         let version = data.storage().version();
         Saved { data, version, from }
     }
@@ -438,18 +446,18 @@ pub fn make_node(
     outs: &[Tensor],
     rule: impl FnOnce(&mut Save) -> Rule,
 ) -> Result<Arc<Node>> {
-    if inputs.iter().any(|t| t.is_inference()) {
-        return Err(runtime!(
-            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `tensorrs.no_grad()` instead of `tensorrs.inference_mode()`."
-        ));
-    }
     let mut edges = SmallVec::new();
     for t in inputs {
         edges.push(t.edge()?);
     }
     let outputs = outs.iter().map(Tensor::output_meta).collect();
-    let mut save = Save { inputs, outputs: outs, any: false };
+    let mut save = Save { inputs, outputs: outs, any: false, inference: false };
     let rule = rule(&mut save);
+    if save.inference {
+        return Err(runtime!(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `tensorrs.no_grad()` instead of `tensorrs.inference_mode()`."
+        ));
+    }
     let any = save.any;
     Ok(Arc::new(Node::custom(name, edges, outputs, any, rule)))
 }
