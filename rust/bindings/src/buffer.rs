@@ -17,7 +17,7 @@ use tensorrs_core::layout::Layout;
 use tensorrs_core::storage::Storage;
 use tensorrs_core::{DType, Device, Tensor};
 
-use crate::border::{PyTensor, raise, wrap};
+use crate::border::{PyTensor, wrap};
 use crate::interop::{aligned, warn_once};
 use crate::tensor::create::start_history;
 use crate::types::DTypeArg;

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use tensorrs_core::{DType, Device, Scalar, Tensor};
+use tensorrs_core::{DType, Device, Tensor};
 
 use crate::args::{Arg, Number, Operand};
 use crate::border::{PyTensor, raise, run, run_inplace};
@@ -143,7 +143,7 @@ impl PyTensor {
     }
 
     fn zero_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        run_inplace(slf, |x| x.fill_(Scalar::Int(0)))
+        run_inplace(slf, |x| x.zero_())
     }
 
     /// Another shape in place; the elements are kept in memory order, new ones are uninitialised.

@@ -156,7 +156,7 @@ pub(crate) fn apply_inplace(
     x: &Tensor,
     other: &Tensor,
     dtype: DType,
-    op: impl FnOnce(&Tensor) -> Result<Tensor>,
+    op: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<()> {
     if !direct(x, &[other], dtype) {
         return x.inplace(op);

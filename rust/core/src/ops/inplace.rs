@@ -18,61 +18,60 @@ use crate::tensor::{Creation, Edge, Node, Tensor, no_grad};
 impl Tensor {
     /// Refuse what PyTorch refuses to write in place.
     pub fn check_inplace(&self) -> Result<()> {
-        if self.layout().overlaps_itself() {
-            return Err(runtime!(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation."
-            ));
-        }
         if self.is_inference() && !inference_enabled() {
             return Err(runtime!(
                 "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
             ));
         }
-        if !grad_enabled() {
-            return Ok(());
+        if grad_enabled() && self.requires_grad() {
+            self.check_new_history()?;
         }
-        let view =
-            self.meta_opt().and_then(|m| m.state().view.as_ref().map(|v| (v.base.clone(), v.creation)));
-        let Some((base, creation)) = view else {
-            if self.requires_grad() && self.is_leaf() {
+        if self.layout().overlaps_itself() {
+            return Err(runtime!(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation."
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuse to give this tensor another history, as a recorded write does.
+    fn check_new_history(&self) -> Result<()> {
+        let view = self.meta_opt().and_then(|m| {
+            let state = m.state();
+            state
+                .view
+                .as_ref()
+                .map(|v| (v.base.clone(), v.creation, v.refusal(state.edge.as_ref(), "is being")))
+        });
+        if let Some((base, creation, refusal)) = view {
+            if creation != Creation::Default {
+                return Err(refusal);
+            }
+            if self.requires_grad() && base.is_leaf() {
                 return Err(runtime!(
-                    "a leaf Variable that requires grad is being used in an in-place operation."
+                    "a view of a leaf Variable that requires grad is being used in an in-place operation."
                 ));
             }
-            return Ok(());
-        };
-        if !self.requires_grad() && !base.requires_grad() {
-            return Ok(());
         }
-        let edge = self.grad_edge()?;
-        let (name, nr) = edge.as_ref().map_or(("None", 0), |e| (e.node.op(), e.nr));
-        match creation {
-            Creation::Default if base.requires_grad() && base.is_leaf() => Err(runtime!(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
-            )),
-            Creation::Default => Ok(()),
-            Creation::NoGrad => Err(runtime!(
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-            )),
-            Creation::Inference => Err(runtime!(
-                "A view was created in inference mode and is being modified inplace in normal mode. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the inference_mode block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-            )),
-            Creation::MultiOutput => Err(runtime!(
-                "Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
-            )),
-            Creation::InCustomFunction => Err(runtime!(
-                "Output {nr} of {name} is a view and is being modified inplace. This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
-            )),
+        if self.requires_grad() && self.is_leaf() {
+            return Err(runtime!(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            ));
         }
+        Ok(())
     }
 
     /// Replace the elements by `op(self)`: the in-place form of any op.
-    pub fn inplace(&self, op: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
+    pub fn inplace(&self, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
         self.check_inplace()?;
         // What the op saves of its input must survive the write, so a recorded op sees a copy with the same history.
+        let copy = || -> Result<Tensor> { Ok(no_grad(|| self.dup())?.with_edge(self.edge()?)) };
         let recording = grad_enabled() && self.requires_grad();
-        let seen = if recording { no_grad(|| self.dup())?.with_edge(self.edge()?) } else { self.clone() };
-        let result = op(&seen)?;
+        let mut result = if recording { op(&copy()?)? } else { op(self)? };
+        if !recording && result.requires_grad() {
+            // Another operand brought the history.
+            result = op(&copy()?)?;
+        }
         self.assign(&result)
     }
 
@@ -89,10 +88,13 @@ impl Tensor {
             ));
         }
         let result = result.to_dtype(self.dtype())?;
+        let recorded = grad_enabled() && (result.requires_grad() || self.requires_grad());
+        if recorded {
+            self.check_new_history()?;
+        }
         if !result.is(self) {
             self.write(&result)?;
         }
-        let recorded = grad_enabled() && (result.requires_grad() || self.requires_grad());
         let edge = if recorded { result.edge()? } else { None };
         self.written(edge, recorded)
     }
@@ -129,9 +131,12 @@ impl Tensor {
                 self.rank().saturating_sub(1)
             ));
         }
-        self.write(source)?;
         let recorded =
             grad_enabled() && (source.requires_grad() || self.requires_grad()) && self.dtype().is_float();
+        if recorded {
+            self.check_new_history()?;
+        }
+        self.write(source)?;
         if !recorded {
             return self.written(None, false);
         }
@@ -151,6 +156,13 @@ impl Tensor {
         self.check_inplace()?;
         self.fill_data(value)?;
         self.overwritten("FillBackward0")
+    }
+
+    /// `zero_`: as `fill_(0)`, under a name of its own in the graph.
+    pub fn zero_(&self) -> Result<()> {
+        self.check_inplace()?;
+        self.fill_data(crate::tensor::Scalar::Int(0))?;
+        self.overwritten("ZeroBackward0")
     }
 
     /// After every element was written anew: the gradient of the old ones is zero.

@@ -137,7 +137,7 @@ pub(crate) fn run_inplace(
     p: Params,
     x: &Tensor,
     dtype: DType,
-    op: impl FnOnce(&Tensor) -> Result<Tensor>,
+    op: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<()> {
     if !direct(x, &[], dtype) {
         return x.inplace(op);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use super::tape::{Edge, Hook, Node, lock};
 use super::{DType, OutputMeta, Result, Tensor, runtime};
+use crate::error::Error;
 use crate::shape::show;
 
 /// Called with the leaf's metadata after a gradient was added to `.grad`.
@@ -52,6 +53,29 @@ pub struct View {
     pub version: u32,
     /// Makes the edge anew from the base's, after such a write.
     pub rebuild: fn(view: &Tensor, base: &Tensor) -> Result<Edge>,
+}
+
+impl View {
+    /// Why the history of this view cannot be made anew after a write; `written` says what was written.
+    pub fn refusal(&self, edge: Option<&Edge>, written: &str) -> Error {
+        let output = edge
+            .map_or(String::new(), |e| format!("Output {} of {} is a view and {written}", e.nr, e.node.op()));
+        let clarify = |mode: &str, other: &str, block: &str| {
+            runtime!(
+                "A view was created in {mode} mode and {written} modified inplace {other}. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the {block} block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+            )
+        };
+        match self.creation {
+            Creation::MultiOutput => runtime!(
+                "{output} modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+            ),
+            Creation::Inference => clarify("inference", "in normal mode", "inference_mode"),
+            Creation::NoGrad => clarify("no_grad", "with grad mode enabled", "no_grad"),
+            Creation::InCustomFunction | Creation::Default => runtime!(
+                "{output} modified inplace. This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
+            ),
+        }
+    }
 }
 
 impl Meta {
@@ -125,14 +149,20 @@ impl Tensor {
         let (base, rebuild) = {
             let state = meta.state();
             match &state.view {
-                Some(v) if v.creation == Creation::Default && v.version != self.storage().version() => {
-                    (v.base.clone(), v.rebuild)
-                }
+                Some(v) if v.version != self.storage().version() => (v.base.clone(), v.rebuild),
                 _ => return Ok(state.edge.clone()),
             }
         };
         if !base.requires_grad() || !self.dtype().is_float() {
             return Ok(meta.state().edge.clone());
+        }
+        {
+            let state = meta.state();
+            if let Some(v) = &state.view
+                && v.creation != Creation::Default
+            {
+                return Err(v.refusal(state.edge.as_ref(), "its base or another view of its base has been"));
+            }
         }
         let edge = rebuild(self, &base)?;
         let mut state = meta.state();
