@@ -78,7 +78,7 @@ bench: $(BUILT) ## rows against PyTorch where it is installed, in turns; OP=conv
 	$(or $(TORCH),$(BIN)/python) benches/compare.py $(if $(OP),--only "$(OP)")
 
 bench-rust: ## the kernels' criterion benches
-	cargo bench
+	cargo bench -p tensorrs-benches
 
 size: ## longest files and lines per floor
 	@python3 tools/size.py

@@ -11,6 +11,7 @@ fn reduce(c: &mut Criterion) {
     group.bench_function("sum", |b| b.iter(|| black_box(&x).sum(&[], false, None)));
     group.bench_function("sum of columns", |b| b.iter(|| black_box(&x).sum(&[0], false, None)));
     group.bench_function("sum of rows", |b| b.iter(|| black_box(&x).sum(&[1], false, None)));
+    group.bench_function("softmax of rows", |b| b.iter(|| black_box(&x).softmax(-1, None)));
     group.finish();
 }
 

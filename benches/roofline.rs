@@ -27,7 +27,11 @@ fn roofline(c: &mut Criterion) {
     group.bench_function("multiply-add, one thread", |b| b.iter(|| multiply_adds(rounds)));
     group.throughput(Throughput::Elements((2 * 12 * 16 * rounds * threads) as u64));
     group.bench_function("multiply-add, all threads", |b| {
-        b.iter(|| parallel::chunks(threads, 1, |r| r.for_each(|_| drop(black_box(multiply_adds(rounds))))));
+        b.iter(|| {
+            parallel::tasks(threads, |_| {
+                black_box(multiply_adds(rounds));
+            });
+        });
     });
     for (name, n) in [("L1", 4 << 10), ("L2", 64 << 10), ("memory", 32 << 20)] {
         let (src, mut dst) = (numbers(n), vec![0.0f32; n]);
