@@ -151,31 +151,3 @@ pub fn shape(sizes: &[isize]) -> PyResult<Vec<usize>> {
         })
         .collect()
 }
-
-/// `3`, `(3, 5)` or `[3, 5]`: the way PyTorch writes kernel sizes.
-#[derive(Clone, Copy, Debug)]
-pub struct Pair(pub [usize; 2]);
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Pair {
-    type Error = PyErr;
-
-    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        let v = integers(&ob)?;
-        let both = match v.as_slice() {
-            [n] => [*n, *n],
-            [a, b] => [*a, *b],
-            _ => {
-                return Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
-                    "expected one number or two, got {}",
-                    v.len()
-                )));
-            }
-        };
-        let natural = |n: isize| {
-            usize::try_from(n).map_err(|_| {
-                pyo3::exceptions::PyRuntimeError::new_err(format!("negative value {n} is not supported"))
-            })
-        };
-        Ok(Pair([natural(both[0])?, natural(both[1])?]))
-    }
-}

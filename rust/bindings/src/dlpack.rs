@@ -129,8 +129,8 @@ fn dtype_of(t: &DataType) -> PyResult<DType> {
 /// What a tensor that was given away needs until its deleter is called.
 struct Given<M> {
     managed: M,
-    shape: Vec<i64>,
-    strides: Vec<i64>,
+    _shape: Vec<i64>,
+    _strides: Vec<i64>,
     _tensor: Tensor,
 }
 
@@ -159,7 +159,7 @@ fn give<M>(tensor: Tensor, managed: impl FnOnce(Dense, *mut c_void) -> M) -> *mu
     let managed = managed(dense, place.cast());
     // SAFETY: `place` is room for one `Given`, just allocated; vectors keep their elements' address when they move.
     unsafe {
-        place.write(Given { managed, shape: held.0, strides: held.1, _tensor: tensor });
+        place.write(Given { managed, _shape: held.0, _strides: held.1, _tensor: tensor });
         &raw mut (*place).managed
     }
 }
@@ -233,8 +233,8 @@ fn take<M: Capsuled + 'static>(object: &Bound<'_, PyAny>, dense: impl Fn(&M) -> 
     }
     let owner = Taken(managed);
     match NonNull::new(data).filter(|_| bytes > 0) {
-        // SAFETY: the producer promises memory for this shape until its deleter is called.
         Some(data) => {
+            // SAFETY: the producer promises memory for this shape until its deleter is called.
             let storage = unsafe { Storage::foreign(data, bytes, Box::new(owner)) };
             Ok(Tensor::new(storage, layout, dtype))
         }

@@ -59,7 +59,7 @@ pub fn from_array(py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<Tensor> 
                     "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. (You can probably work around this by making a copy of your array  with array.copy().) ",
                 ));
             }
-            if s as usize % dtype.size() != 0 {
+            if !(s as usize).is_multiple_of(dtype.size()) {
                 return Err(PyValueError::new_err(
                     "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.",
                 ));
@@ -84,7 +84,7 @@ pub fn from_array(py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<Tensor> 
 
 /// Memory from outside may lie anywhere; elements are only read at multiples of their size.
 pub fn aligned(address: *const u8, dtype: DType) -> PyResult<()> {
-    if address as usize % dtype.size() != 0 {
+    if !(address as usize).is_multiple_of(dtype.size()) {
         return Err(PyValueError::new_err(format!(
             "the given memory begins at an address that is no multiple of {}, the size of a {dtype}. Copy it first.",
             dtype.size()

@@ -182,8 +182,8 @@ impl Layout {
     /// Remove the masked dimensions that have size 1.
     pub fn squeeze(&self, mask: &[bool]) -> Layout {
         let mut out = Layout { shape: Dims::new(), strides: Dims::new(), offset: self.offset };
-        for d in 0..self.rank() {
-            if self.shape[d] != 1 || !mask[d] {
+        for (d, &masked) in mask.iter().enumerate().take(self.rank()) {
+            if self.shape[d] != 1 || !masked {
                 out.shape.push(self.shape[d]);
                 out.strides.push(self.strides[d]);
             }

@@ -98,7 +98,7 @@ pub fn infer_size(shape: &[isize], numel: usize) -> Result<Dims> {
     }
     let mut out: Dims = shape.iter().map(|&n| n.max(0) as usize).collect();
     let fits = match hole {
-        Some(i) if known > 0 && numel % known == 0 => {
+        Some(i) if known > 0 && numel.is_multiple_of(known) => {
             out[i] = numel / known;
             true
         }

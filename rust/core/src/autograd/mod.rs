@@ -6,6 +6,7 @@
 
 pub mod check;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -106,8 +107,8 @@ fn on_the_way(starts: &[Arc<Node>], targets: &HashSet<usize>) -> HashSet<usize> 
             match node.edges.get(at) {
                 Some(Some(edge)) => {
                     stack.push((node, at + 1));
-                    if !reaches.contains_key(&key(&edge.node)) {
-                        reaches.insert(key(&edge.node), targets.contains(&key(&edge.node)));
+                    if let Entry::Vacant(unseen) = reaches.entry(key(&edge.node)) {
+                        unseen.insert(targets.contains(&key(&edge.node)));
                         stack.push((&edge.node, 0));
                     }
                 }

@@ -120,7 +120,7 @@ impl Tensor {
     /// `pad`: margins around the last dimensions, pairs (before, after), the last dimension first. `mode` says what is
     /// in them.
     pub fn pad(&self, pads: &[isize], mode: &str, value: Option<Scalar>) -> Result<Tensor> {
-        if pads.len() % 2 != 0 {
+        if !pads.len().is_multiple_of(2) {
             return Err(runtime!("Padding length must be divisible by 2"));
         }
         if pads.len() / 2 > self.rank() {
@@ -230,7 +230,7 @@ mod tests {
     #[track_caller]
     fn check(f: impl Fn(&[Tensor]) -> Result<Tensor> + Copy, x: Tensor, padding: bool) {
         if !padding {
-            let (taped, measured) = check_vjp(f, &[x.clone()]).expect("fits");
+            let (taped, measured) = check_vjp(f, std::slice::from_ref(&x)).expect("fits");
             assert!((taped - measured).abs() < 1e-6, "{taped} {measured}");
         }
         let (taped, measured) = check_second(|v| f(v)?.mul(&f(v)?), &[x]).expect("fits");

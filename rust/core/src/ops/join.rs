@@ -4,9 +4,9 @@ use smallvec::SmallVec;
 
 use crate::error::Result;
 use crate::layout::Layout;
+use crate::runtime;
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::Tensor;
-use crate::{grads, runtime};
 
 /// An empty vector takes part in `cat` with tensors of any shape: an old rule that PyTorch keeps.
 fn is_skipped(t: &Tensor) -> bool {

@@ -11,7 +11,6 @@ use crate::backend::nn::{ClassLoss, Reduction};
 use crate::backend::{View, backend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::layout::Layout;
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::{Tensor, grad_enabled};
 use crate::{grads, runtime, value};

@@ -217,7 +217,12 @@ mod tests {
         let p = numbers(&[5], 1.0);
         let before = p.slice::<f32>().to_vec();
         let how = SgdParams { momentum: 0.0, weight_decay: 0.0, ..SGD };
-        let kept = sgd_step(&[p.clone()], &[Tensor::ones(&[5], DType::F32).expect("small")], &[None], &how);
+        let kept = sgd_step(
+            std::slice::from_ref(&p),
+            &[Tensor::ones(&[5], DType::F32).expect("small")],
+            &[None],
+            &how,
+        );
         assert!(kept.expect("alike")[0].is_none());
         for (after, before) in p.slice::<f32>().iter().zip(before) {
             assert!((after - (before - 0.1)).abs() < 1e-6);

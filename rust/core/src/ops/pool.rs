@@ -354,10 +354,10 @@ mod tests {
 
     #[track_caller]
     fn check(f: impl Fn(&[Tensor]) -> Result<Tensor> + Copy, x: &Tensor) {
-        let (taped, measured) = check_vjp(f, &[x.clone()]).expect("fits");
+        let (taped, measured) = check_vjp(f, std::slice::from_ref(x)).expect("fits");
         assert!((taped - measured).abs() < 1e-6, "{taped} {measured}");
         // A pool is linear where no maximum changes, so its square has the interesting second derivative.
-        let (taped, measured) = check_second(|v| f(v)?.mul(&f(v)?), &[x.clone()]).expect("fits");
+        let (taped, measured) = check_second(|v| f(v)?.mul(&f(v)?), std::slice::from_ref(x)).expect("fits");
         assert!((taped - measured).abs() < 1e-5, "second: {taped} {measured}");
     }
 

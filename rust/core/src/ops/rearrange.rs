@@ -168,7 +168,7 @@ impl Tensor {
     /// A margin of `value` around the last dimensions: pairs (before, after), the last dimension first. Negative
     /// margins cut off.
     pub fn pad_constant(&self, pads: &[isize], value: Scalar) -> Result<Tensor> {
-        if pads.len() % 2 != 0 {
+        if !pads.len().is_multiple_of(2) {
             return Err(runtime!("Length of pad must be even but instead it equals {}", pads.len()));
         }
         if pads.len() / 2 > self.rank() {

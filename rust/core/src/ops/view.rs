@@ -100,7 +100,7 @@ impl Tensor {
                 ));
             }
             let resize = |n: usize| -> Result<usize> {
-                if (n * old) % new != 0 {
+                if !(n * old).is_multiple_of(new) {
                     return Err(runtime!(
                         "self.size(-1) must be divisible by {} to view {} as {} (different element sizes), but got {n}",
                         new / old,

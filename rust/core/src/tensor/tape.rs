@@ -188,9 +188,12 @@ impl Node {
     }
 }
 
+/// What a node leaves behind to be freed.
+type Parts = (SmallVec<[Option<Edge>; 2]>, Action);
+
 thread_local! {
     /// Nodes whose parts are still to be freed by the outermost `drop` on this thread.
-    static DYING: RefCell<Option<Vec<(SmallVec<[Option<Edge>; 2]>, Action)>>> = const { RefCell::new(None) };
+    static DYING: RefCell<Option<Vec<Parts>>> = const { RefCell::new(None) };
 }
 
 impl Drop for Node {

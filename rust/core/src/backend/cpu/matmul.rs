@@ -26,7 +26,7 @@ pub(super) fn matmul(a: View, b: View, base: Option<View>, out: View) -> Result<
 }
 
 /// Matrix `i` of a batch.
-fn matrix<T: Element>(v: View, i: usize) -> Mat<'_, T> {
+fn matrix<'a, T: Element>(v: View<'a>, i: usize) -> Mat<'a, T> {
     let (l, at) = (v.layout, v.layout.offset + i * v.layout.strides[0]);
     // SAFETY: the layout lies inside the storage; an empty matrix is not read.
     unsafe {
@@ -40,7 +40,7 @@ fn matrix<T: Element>(v: View, i: usize) -> Mat<'_, T> {
     }
 }
 
-fn matrix_mut<T: Element>(v: View, i: usize) -> MatMut<'_, T> {
+fn matrix_mut<'a, T: Element>(v: View<'a>, i: usize) -> MatMut<'a, T> {
     let (l, at) = (v.layout, v.layout.offset + i * v.layout.strides[0]);
     // SAFETY: as in `matrix`; `out` was just made by the op, and each matrix of its batch is taken once.
     unsafe {

@@ -29,8 +29,9 @@ macro_rules! loop1 {
                 for i in 0..n {
                     // SAFETY: `i < n`.
                     let $x = unsafe { *x.add(i) };
+                    let value = $e;
                     // SAFETY: `i < n`.
-                    unsafe { *o.add(i) = $e };
+                    unsafe { *o.add(i) = value };
                 }
             });
         }
@@ -63,28 +64,37 @@ macro_rules! loop2 {
                 return;
             }
             $vectorize(|| {
-                // SAFETY: in each arm `i < n`, and an operand of step 0 is read at its one element.
-                unsafe {
-                    match (a_step, b_step) {
-                        (1, 1) => {
-                            for i in 0..n {
-                                let ($a, $b) = (*a.add(i), *b.add(i));
-                                *o.add(i) = $e;
-                            }
+                // In each arm `i < n`, and an operand of step 0 is read at its one element.
+                match (a_step, b_step) {
+                    (1, 1) => {
+                        for i in 0..n {
+                            // SAFETY: as above.
+                            let ($a, $b) = unsafe { (*a.add(i), *b.add(i)) };
+                            let value = $e;
+                            // SAFETY: as above.
+                            unsafe { *o.add(i) = value };
                         }
-                        (0, _) => {
-                            let $a = *a;
-                            for i in 0..n {
-                                let $b = *b.add(i * b_step);
-                                *o.add(i) = $e;
-                            }
+                    }
+                    (0, _) => {
+                        // SAFETY: as above.
+                        let $a = unsafe { *a };
+                        for i in 0..n {
+                            // SAFETY: as above.
+                            let $b = unsafe { *b.add(i * b_step) };
+                            let value = $e;
+                            // SAFETY: as above.
+                            unsafe { *o.add(i) = value };
                         }
-                        _ => {
-                            let $b = *b;
-                            for i in 0..n {
-                                let $a = *a.add(i);
-                                *o.add(i) = $e;
-                            }
+                    }
+                    _ => {
+                        // SAFETY: as above.
+                        let $b = unsafe { *b };
+                        for i in 0..n {
+                            // SAFETY: as above.
+                            let $a = unsafe { *a.add(i) };
+                            let value = $e;
+                            // SAFETY: as above.
+                            unsafe { *o.add(i) = value };
                         }
                     }
                 }

@@ -213,9 +213,10 @@ fn lines<T: Element, F: Folder<T>>(
             for i in 0..len {
                 let (o, from) = (at[0] + i * os, at[1] + i * xs);
                 let acc = one(f, &plan.folded, x, from, o, range.clone());
-                // SAFETY: the plan's loops stay inside the layouts, and each thread has outputs of its own.
                 match to {
+                    // SAFETY: the plan's loops stay inside the layouts, and each thread has outputs of its own.
                     To::Out(out) => unsafe { *out.at(o) = f.finish(acc) },
+                    // SAFETY: the caller gives each chunk a part of its own.
                     To::Part(part) => unsafe { *part = acc },
                 }
             }

@@ -26,7 +26,10 @@ static LCM: Binary = int_row!("lcm_cpu", |a, b, _p| {
     let g = gcd(a as i64, b as i64) as T;
     #[allow(unused_comparisons)]
     let size = |n: T| if n < 0 { (0 as T).wrapping_sub(n) } else { n };
-    if g == 0 { 0 } else { size((a / g).wrapping_mul(b)) }
+    match g {
+        0 => g,
+        g => size((a / g).wrapping_mul(b)),
+    }
 }, bool: None);
 
 /// Euclid's algorithm on the sizes.

@@ -22,7 +22,7 @@ static LOGADDEXP: Binary = super::float_row!("logaddexp_cpu", |a, b, _p| math::l
 static LOGADDEXP2: Binary = super::float_row!("logaddexp2_cpu", |a, b, _p| {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
     let sum = high + math::log1p(math::exp2(low - high)) * (std::f64::consts::LOG2_E as T);
-    if a == b && (a - a) != 0.0 { a } else { sum }
+    if a == b && !a.is_finite() { a } else { sum }
 });
 static HEAVISIDE: Binary = number_row!("heaviside_cpu",
     |a, b, _p| float: if a == 0.0 { b } else if a > 0.0 { 1.0 } else { 0.0 },

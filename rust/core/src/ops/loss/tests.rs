@@ -34,10 +34,10 @@ fn derivatives_match_finite_differences() {
                 continue;
             }
             for weight in [None, Some(&w)] {
-                check(|v| v[0].cross_entropy(&t, weight, r, -100, 0.0), &[x.clone()]);
-                check(|v| v[0].cross_entropy(&t, weight, r, 1, 0.0), &[x.clone()]);
-                check(|v| v[0].mul(&v[0])?.nll_loss(&t, weight, r, -100), &[x.clone()]);
-                check(|v| v[0].cross_entropy(&t, weight, r, 2, 0.2), &[x.clone()]);
+                check(|v| v[0].cross_entropy(&t, weight, r, -100, 0.0), std::slice::from_ref(&x));
+                check(|v| v[0].cross_entropy(&t, weight, r, 1, 0.0), std::slice::from_ref(&x));
+                check(|v| v[0].mul(&v[0])?.nll_loss(&t, weight, r, -100), std::slice::from_ref(&x));
+                check(|v| v[0].cross_entropy(&t, weight, r, 2, 0.2), std::slice::from_ref(&x));
             }
         }
     }
@@ -119,7 +119,8 @@ fn fused_gradients_are_those_in_steps() {
                 let y = loss(&leaf).expect("fits");
                 let u = scores(&[y.numel()]).exp().and_then(|u| u.view(y.shape())).expect("small");
                 let options = crate::autograd::Options { retain_graph: true, create_graph };
-                let g = crate::autograd::grad_of(&[(y, Some(u))], &[leaf.clone()], options).expect("runs");
+                let g = crate::autograd::grad_of(&[(y, Some(u))], std::slice::from_ref(&leaf), options)
+                    .expect("runs");
                 g[0].clone().expect("wanted").contiguous_data().expect("small")
             };
             for (a, b) in gradient(false).slice::<f64>().iter().zip(gradient(true).slice::<f64>()) {

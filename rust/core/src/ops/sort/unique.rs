@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::dtype::{DType, Element};
+use crate::dtype::Element;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, wrap_dim};
@@ -136,6 +136,6 @@ mod tests {
         let (out, inverse, _) = x.unique(Some(0)).expect("runs");
         assert_eq!(out.slice::<i64>(), [2, 1, 3, 1, 3, 3]);
         assert_eq!(inverse.slice::<i64>(), [1, 2, 0]);
-        assert_eq!(DType::I64, inverse.dtype());
+        assert_eq!(crate::DType::I64, inverse.dtype());
     }
 }

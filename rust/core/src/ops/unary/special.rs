@@ -31,7 +31,7 @@ float_ops! {
 }
 
 static LOGIT: Unary = float_unary_row!("logit_cpu", |x, _p| math::logit(x));
-static POLYGAMMA: Unary = float_unary_row!("polygamma_cpu", |x, p| polygamma(p[0], f64::from(x)) as T);
+static POLYGAMMA: Unary = float_unary_row!("polygamma_cpu", |x, p| polygamma(p[0], x as f64) as T);
 
 /// `(-1)^(n + 1) n! zeta(n + 1, x)` for `n >= 1`, Hurwitz' zeta by ten terms and Euler and Maclaurin's formula for the
 /// rest; from the negative side first brought to above 0.

@@ -1,5 +1,7 @@
 //! Texts recorded from PyTorch by `tests/golden/record_display.py`, and the rules of the options.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::dtype::{Category, Element};
 use half::{bf16, f16};

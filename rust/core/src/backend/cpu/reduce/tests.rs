@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 fn groups(x: &Tensor, mask: &[bool]) -> Vec<Vec<f64>> {
     let base = Layout { offset: 0, ..x.layout().clone() };
     let (mut kept, mut folded) = (base.clone(), base);
-    for d in 0..x.rank() {
-        if mask[d] { &mut kept } else { &mut folded }.shape[d] = 1;
+    for (d, &folds) in mask.iter().enumerate().take(x.rank()) {
+        if folds { &mut kept } else { &mut folded }.shape[d] = 1;
     }
     let mut out = vec![];
     for_each_offset(&kept, |at| {
