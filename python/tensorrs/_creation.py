@@ -1,4 +1,4 @@
-"""Constructors and shape functions made of others: `as_tensor`, `asarray`, `meshgrid`, `logspace`, `broadcast_tensors`…"""
+"""Constructors and shape functions made of others: `as_tensor`, `asarray`, `meshgrid`, `logspace`, …"""
 
 from __future__ import annotations
 

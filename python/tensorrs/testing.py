@@ -105,7 +105,7 @@ class _Comparison:
     def compare_numbers(self, actual: Any, expected: Any) -> None:
         if self.check["dtype"] and type(actual) is not type(expected):
             raise _Mismatch(f"The (d)types do not match: {type(actual)} != {type(expected)}.")
-        dtypes = ["float64" if isinstance(float(x), float) and not isinstance(x, int) else "int64" for x in (actual, expected)]
+        dtypes = ["int64" if isinstance(x, int) else "float64" for x in (actual, expected)]
         rtol, atol = self.tolerances(*dtypes)
         difference = abs(actual - expected)
         nan = actual != actual and expected != expected
