@@ -18,20 +18,23 @@ use crate::tensor::{Creation, Edge, Node, Tensor, no_grad};
 impl Tensor {
     /// Refuse what PyTorch refuses to write in place.
     pub fn check_inplace(&self) -> Result<()> {
-        if self.is_inference() && !inference_enabled() {
-            return Err(runtime!(
-                "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
-            ));
-        }
-        if grad_enabled() && self.requires_grad() {
-            self.check_new_history()?;
-        }
+        self.check_history()?;
         if self.layout().overlaps_itself() {
             return Err(runtime!(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation."
             ));
         }
         Ok(())
+    }
+
+    /// As `check_inplace`, for writes of one number to all elements, which may overlap.
+    fn check_history(&self) -> Result<()> {
+        if self.is_inference() && !inference_enabled() {
+            return Err(runtime!(
+                "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+            ));
+        }
+        if grad_enabled() && self.requires_grad() { self.check_new_history() } else { Ok(()) }
     }
 
     /// Refuse to give this tensor another history, as a recorded write does.
@@ -153,14 +156,14 @@ impl Tensor {
 
     /// `fill_` with a number; the gradient of the old elements is zero.
     pub fn fill_(&self, value: crate::tensor::Scalar) -> Result<()> {
-        self.check_inplace()?;
+        self.check_history()?;
         self.fill_data(value)?;
         self.overwritten("FillBackward0")
     }
 
     /// `zero_`: as `fill_(0)`, under a name of its own in the graph.
     pub fn zero_(&self) -> Result<()> {
-        self.check_inplace()?;
+        self.check_history()?;
         self.fill_data(crate::tensor::Scalar::Int(0))?;
         self.overwritten("ZeroBackward0")
     }
