@@ -394,14 +394,14 @@ impl Tensor {
         if !wants_record(inputs) || !self.dtype().is_float() {
             return Ok(self);
         }
-        let outs = record_slow(name, inputs, vec![self], |save| {
+        record_slow(name, inputs, std::slice::from_ref(&self), |save| {
             let one = rule(save);
             Arc::new(move |ctx: &Ctx, grads: &[Option<Tensor>]| match &grads[0] {
                 Some(g) => one(ctx, g),
                 None => Ok(SmallVec::from_elem(None, ctx.node.edges.len())),
             })
         })?;
-        Ok(outs.into_iter().next().expect("one output went in"))
+        Ok(self)
     }
 
     /// As `record`, for several outputs; the rule sees `None` for outputs nobody used.
@@ -417,7 +417,8 @@ impl Tensor {
         if !wants_record(inputs) {
             return Ok(outs);
         }
-        record_slow(name, inputs, outs, |save| Arc::new(rule(save)))
+        record_slow(name, inputs, &outs, |save| Arc::new(rule(save)))?;
+        Ok(outs)
     }
 }
 
@@ -430,16 +431,16 @@ pub fn wants_record(inputs: &[&Tensor]) -> bool {
 fn record_slow(
     name: &'static str,
     inputs: &[&Tensor],
-    outs: Vec<Tensor>,
+    outs: &[Tensor],
     rule: impl FnOnce(&mut Save) -> Rule,
-) -> Result<Vec<Tensor>> {
-    let node = make_node(name.into(), inputs, &outs, rule)?;
+) -> Result<()> {
+    let node = make_node(name.into(), inputs, outs, rule)?;
     for (nr, out) in outs.iter().enumerate() {
         if out.dtype().is_float() {
             out.set_edge(Edge { node: node.clone(), nr });
         }
     }
-    Ok(outs)
+    Ok(())
 }
 
 /// A node from its inputs to its outputs, which the caller ties to it; `Tensor::record` does it for ops.
