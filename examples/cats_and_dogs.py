@@ -52,7 +52,7 @@ class Net(nn.Module):
         return F.softmax(self.fc2(x), dim=1)
 
 
-def main(count: int = 96, epochs: int = 6) -> float:
+def main(count: int = 96, epochs: int = 10) -> float:
     torch.manual_seed(0)
     loader = torch.utils.data.DataLoader(Images(count), batch_size=32, shuffle=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")

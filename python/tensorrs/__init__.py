@@ -5,16 +5,17 @@ Public names only; what they do is in `_C` (the Rust extension) and in the packa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from tensorrs import _C
 from tensorrs._C import (
     Tensor,
     device,
     dtype,
     get_default_dtype,
+    get_num_interop_threads,
     get_num_threads,
+    is_anomaly_enabled,
     set_default_dtype,
+    set_num_interop_threads,
     set_num_threads,
 )
 from tensorrs._creation import *  # noqa: F403
@@ -43,26 +44,50 @@ from tensorrs.autograd import (
     set_grad_enabled,
 )
 from tensorrs.random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-from tensorrs.serialization import load, save
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import datasets, testing
+    from tensorrs import cuda, datasets, testing
+    from tensorrs import demo as demo
+    from tensorrs import return_types as return_types
+    from tensorrs import serialization as serialization
+    from tensorrs import storage as storage
+    from tensorrs._info import finfo, iinfo
+    from tensorrs.serialization import load, save
+    from tensorrs.storage import UntypedStorage
+
+# What few programs need is imported when it is first named.
+_LAZY_MODULES = ("cuda", "datasets", "demo", "return_types", "serialization", "storage", "testing")
+_LAZY = {
+    "UntypedStorage": "storage",
+    "finfo": "_info",
+    "iinfo": "_info",
+    "load": "serialization",
+    "save": "serialization",
+}
 
 __all__ = [
     "Generator",
     "Size",
     "Tensor",
+    "UntypedStorage",
     "autograd",
+    "cuda",
     "datasets",
     "default_generator",
     "device",
     "dtype",
     "enable_grad",
+    "finfo",
+    "get_default_device",
     "get_default_dtype",
+    "get_num_interop_threads",
     "get_num_threads",
     "get_rng_state",
+    "iinfo",
     "inference_mode",
     "initial_seed",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "load",
@@ -74,6 +99,7 @@ __all__ = [
     "seed",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_num_interop_threads",
     "set_num_threads",
     "set_rng_state",
     "testing",
@@ -85,10 +111,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Packages that few programs need are imported when they are first named."""
-    if name in ("datasets", "testing", "demo", "return_types"):
-        from importlib import import_module
+def get_default_device() -> device:
+    """Where new tensors are made."""
+    return device("cpu")
 
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _LAZY_MODULES:
         return import_module(f"tensorrs.{name}")
+    if name in _LAZY:
+        found = globals()[name] = getattr(import_module(f"tensorrs.{_LAZY[name]}"), name)
+        return found
     raise AttributeError(f"module 'tensorrs' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY_MODULES, *_LAZY})

@@ -5,10 +5,12 @@ A method becomes a function through `_C.Function`, which lets the tensor be name
 
 from __future__ import annotations
 
-from typing import Any
-
 from tensorrs import _C
 from tensorrs._C import Tensor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Functions of `_C` that are public as they are.
 _NATIVE = """
@@ -16,7 +18,7 @@ _NATIVE = """
     ones ones_like range stack tensor zeros zeros_like rand randn randint randperm normal rand_like randn_like
     randint_like hstack vstack dstack column_stack row_stack where broadcast_tensors
     broadcast_shapes meshgrid cartesian_prod result_type promote_types can_cast logspace
-    is_grad_enabled is_inference_mode_enabled set_num_threads get_num_threads conv1d conv2d
+    conv1d conv2d
     layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
     as_tensor asarray frombuffer
 """.split()
@@ -82,4 +84,11 @@ def is_tensor(obj: object) -> bool:
     return isinstance(obj, Tensor)
 
 
-__all__ = [*_found, "is_tensor"]
+def is_storage(obj: object) -> bool:
+    """Whether `obj` is the memory of a tensor."""
+    from tensorrs.storage import UntypedStorage
+
+    return isinstance(obj, UntypedStorage)
+
+
+__all__ = [*_found, "is_storage", "is_tensor"]

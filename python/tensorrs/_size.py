@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import SupportsIndex, overload
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import SupportsIndex, overload
 
 
 class Size(tuple[int, ...]):
@@ -18,10 +20,13 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"tensorrs.Size([{', '.join(map(str, self))}])"
 
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> Size: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: SupportsIndex) -> int: ...
+        @overload
+        def __getitem__(self, index: slice) -> Size: ...
+
     def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
         item = super().__getitem__(index)
         return Size(item) if isinstance(item, tuple) else item

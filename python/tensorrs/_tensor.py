@@ -5,12 +5,16 @@ Importing this module puts them on `_C.Tensor`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 from tensorrs import _C
 from tensorrs._C import Tensor
 from tensorrs._size import Size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from tensorrs.storage import UntypedStorage
 
 __all__ = ["set_printoptions", "typename"]
 
@@ -86,17 +90,9 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
         return memo[id(self)]  # type: ignore[no-any-return]
     from copy import deepcopy
 
-    with _no_grad():
-        storages = memo.setdefault(id(_C), {})
-        address, _ = self._storage()
-        if address not in storages:
-            # One copy of each storage, so that tensors which share memory share their copies.
-            storages[address] = self._whole_storage().clone()
-        out = storages[address].as_strided(self.shape, self.stride(), self.storage_offset())
-        out = out.detach()
-    if type(self) is not Tensor:
-        out = out.as_subclass(type(self))
-    out.requires_grad = self.requires_grad
+    rebuild, (cls, memory, *layout, _) = self.__reduce_ex__(2)
+    # One copy of each memory, so that tensors which share it share their copies.
+    out: Tensor = rebuild(cls, deepcopy(memory, memo), *layout, {})
     memo[id(self)] = out
     if self.grad is not None:
         out.grad = deepcopy(self.grad, memo)
@@ -105,21 +101,21 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return out
 
 
-class _no_grad:
-    """As `autograd.no_grad`, without importing it."""
-
-    def __enter__(self) -> None:
-        self._before = _C.is_grad_enabled()
-        _C._set_grad_enabled(False)
-
-    def __exit__(self, *exc: object) -> None:
-        _C._set_grad_enabled(self._before)
-
-
 def _rebuild(
-    cls: type, data: bytes, dtype: Any, shape: tuple[int, ...], requires_grad: bool, attributes: dict[str, Any]
+    cls: type,
+    memory: Any,
+    dtype: Any,
+    offset: int,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    requires_grad: bool,
+    attributes: dict[str, Any],
 ) -> Tensor:
-    out = _C.tensor_from_bytes(data, dtype, list(shape))
+    """A tensor as `__reduce_ex__` described it; without memory it is on the meta device."""
+    if memory is None:
+        out = _C.empty_strided(shape, stride, dtype=dtype, device="meta")
+    else:
+        out = _C.tensor_over(memory._bytes, dtype, offset, shape, stride)
     if cls is not Tensor:
         out = out.as_subclass(cls)
     out.requires_grad = requires_grad
@@ -128,11 +124,10 @@ def _rebuild(
     return out
 
 
-def __reduce_ex__(self: Tensor, protocol: int) -> Any:
-    if self.requires_grad and not self.is_leaf:
-        raise RuntimeError("Can't pickle a tensor that requires grad and is not a leaf: detach() it first.")
-    state = (type(self), _C.tensor_to_bytes(self), self.dtype, tuple(self.shape), self.requires_grad, self.__dict__)
-    return _rebuild, state
+def __reduce_ex__(self: Tensor, protocol: Any) -> tuple[Any, ...]:
+    memory = None if self.is_meta else self.untyped_storage()
+    layout = (self.dtype, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad)
+    return _rebuild, (type(self), memory, *layout, self.__dict__)
 
 
 def __iter__(self: Tensor) -> Iterator[Tensor]:
@@ -142,7 +137,7 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 
 def __contains__(self: Tensor, element: Any) -> bool:
-    if isinstance(element, Tensor | int | float | bool):
+    if isinstance(element, (Tensor, int, float, complex)):
         return bool((element == self).any().item())
     raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
@@ -164,7 +159,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
     """There is no CUDA here."""
-    raise AssertionError("tensorrs has no CUDA support; tensors live on the CPU")
+    raise AssertionError("tensorrs not compiled with CUDA enabled")
 
 
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
@@ -174,43 +169,23 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 
 def untyped_storage(self: Tensor) -> UntypedStorage:
     """The bytes behind the tensor."""
-    return UntypedStorage(self)
+    from tensorrs import storage
+
+    return storage.of(self)
 
 
-class UntypedStorage:
-    """The bytes that a tensor, and its views, lie in."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._tensor = tensor
-        self._address, self._bytes = tensor._storage()
-
-    def data_ptr(self) -> int:
-        """The address of the first byte."""
-        return self._address
-
-    def nbytes(self) -> int:
-        """The number of bytes."""
-        return self._bytes
-
-    size = nbytes
-
-    def __len__(self) -> int:
-        return self._bytes
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UntypedStorage) and self._address == other._address
-
-    def __hash__(self) -> int:
-        return hash(self._address)
+def __reversed__(self: Tensor) -> Tensor:
+    return self.flip(0) if self.dim() else self
 
 
 def _put_on_tensor() -> None:
     for method in (
         backward, register_hook, register_post_accumulate_grad_hook, __deepcopy__, __reduce_ex__, __iter__,
-        __contains__, __dir__, cuda, cpu, untyped_storage,
+        __contains__, __reversed__, __dir__, cuda, cpu, untyped_storage,
     ):  # fmt: skip
         setattr(Tensor, method.__name__, method)
     Tensor.type = type_
+    Tensor.__name__ = "Tensor"  # as messages name it: "'Tensor' object has no attribute ..."
     Tensor.__array_priority__ = 1000
     _C.Node.register_hook = _node_register_hook
     _C.Node.register_prehook = _node_register_prehook

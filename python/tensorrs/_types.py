@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tensorrs import _C
 from tensorrs._C import Tensor, dtype
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 bool = _C.bool
 uint8 = _C.uint8

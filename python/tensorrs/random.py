@@ -5,11 +5,9 @@ The same seed gives the numbers PyTorch gives: initial weights, dropout masks, t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from tensorrs import _C
 from tensorrs._C import Generator, Tensor
+from tensorrs.autograd.grad_mode import _Mode
 
 __all__ = [
     "Generator",
@@ -50,17 +48,23 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
-@contextmanager
-def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
-    """Put the default generator back as it was when the block ends."""
-    if not enabled:
-        yield
-        return
-    state = get_rng_state()
-    try:
-        yield
-    finally:
-        set_rng_state(state)
+class fork_rng(_Mode):
+    """Put the default generator back as it was when the block, or the decorated function, ends."""
+
+    def __init__(self, devices: object = None, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._before: list[Tensor] = []
+
+    def __enter__(self) -> None:
+        if self.enabled:
+            self._before.append(get_rng_state())
+
+    def __exit__(self, *exc: object) -> None:
+        if self._before:
+            set_rng_state(self._before.pop())
+
+    def clone(self) -> fork_rng:
+        return fork_rng(enabled=self.enabled)
 
 
 def _rebuild_generator(state: Tensor, seed: int) -> Generator:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator
-from inspect import isgeneratorfunction
-from typing import Any
 
 from tensorrs import _C
 from tensorrs._C import is_grad_enabled, is_inference_mode_enabled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import Any
 
 __all__ = [
     "enable_grad",
@@ -18,6 +20,9 @@ __all__ = [
     "no_grad",
     "set_grad_enabled",
 ]
+
+# `inspect.CO_GENERATOR`: `inspect` is too large a module to import for it.
+_IS_GENERATOR = 0x20
 
 
 class _Mode:
@@ -33,7 +38,7 @@ class _Mode:
         return type(self)()
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        if isgeneratorfunction(func):
+        if getattr(getattr(func, "__code__", None), "co_flags", 0) & _IS_GENERATOR:
             return self._wrap_generator(func)
 
         @functools.wraps(func)

@@ -42,9 +42,9 @@ fn exact_number(ob: &Bound<'_, PyAny>) -> PyResult<Option<Scalar>> {
         return Ok(Some(Scalar::Bool(b.is_true())));
     }
     if ob.is_instance_of::<PyInt>() {
-        return Ok(Some(Scalar::Int(ob.extract().map_err(|_| {
-            pyo3::exceptions::PyRuntimeError::new_err("Overflow when unpacking long long")
-        })?)));
+        return Ok(Some(Scalar::Int(
+            ob.extract().map_err(|_| pyo3::exceptions::PyOverflowError::new_err("int too big to convert"))?,
+        )));
     }
     Ok(None)
 }

@@ -34,8 +34,8 @@ mod module {
     };
     #[pymodule_export]
     use crate::settings::{
-        can_cast, get_default_dtype, get_num_threads, print_options, promote_types, result_type,
-        set_default_dtype, set_num_threads, set_print_options,
+        can_cast, get_default_dtype, get_num_interop_threads, get_num_threads, print_options, promote_types,
+        result_type, set_default_dtype, set_num_interop_threads, set_num_threads, set_print_options,
     };
     #[pymodule_export]
     use crate::tensor::activation::{
@@ -50,7 +50,7 @@ mod module {
     #[pymodule_export]
     use crate::tensor::conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
     #[pymodule_export]
-    use crate::tensor::convert::{tensor_from_bytes, tensor_to_bytes};
+    use crate::tensor::convert::{tensor_from_bytes, tensor_over, tensor_to_bytes};
     #[pymodule_export]
     use crate::tensor::create::{
         arange, empty, empty_like, empty_strided, eye, full, full_like, linspace, ones, ones_like, range,

@@ -1,11 +1,15 @@
 //! Settings of the process: default dtype, threads, print options; and the promotion table as functions.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt};
 use tensorrs_core::ops::promote;
 use tensorrs_core::parallel;
 use tensorrs_core::tensor::display::{self, PrintChange};
 
-use crate::args::Operand;
+use crate::args::{Operand, type_name};
 use crate::border::raise;
 use crate::types::{DTypeArg, PyDType, dtype};
 
@@ -16,8 +20,24 @@ pub fn get_default_dtype(py: Python<'_>) -> PyResult<Py<PyDType>> {
 }
 
 #[pyfunction]
-pub fn set_default_dtype(d: DTypeArg) -> PyResult<()> {
-    promote::set_default_dtype(d.0).map_err(raise)
+pub fn set_default_dtype(d: &Bound<'_, PyAny>) -> PyResult<()> {
+    match d.cast::<PyDType>() {
+        Ok(d) => promote::set_default_dtype(d.get().0).map_err(raise),
+        Err(_) => Err(PyTypeError::new_err(
+            "invalid dtype object: only floating-point types are supported as the default type",
+        )),
+    }
+}
+
+/// A number of threads as PyTorch checks it.
+fn threads(function: &str, num: &Bound<'_, PyAny>) -> PyResult<usize> {
+    if !num.is_instance_of::<PyInt>() || num.is_instance_of::<PyBool>() {
+        return Err(raise(tensorrs_core::runtime!("{function} expects an int, but got {}", type_name(num))));
+    }
+    match num.extract::<isize>()? {
+        n if n < 1 => Err(raise(tensorrs_core::runtime!("{function} expects a positive integer"))),
+        n => Ok(n as usize),
+    }
 }
 
 /// How many threads large work is shared among.
@@ -27,11 +47,25 @@ pub fn get_num_threads() -> usize {
 }
 
 #[pyfunction]
-pub fn set_num_threads(num: isize) -> PyResult<()> {
-    if num < 1 {
-        return Err(raise(tensorrs_core::runtime!("set_num_threads expects a positive integer")));
+pub fn set_num_threads(num: &Bound<'_, PyAny>) -> PyResult<()> {
+    parallel::set_num_threads(threads("set_num_threads", num)?);
+    Ok(())
+}
+
+/// Ops run one after the other here, so this number is only kept for those who ask; 0 is "not set".
+static INTEROP: AtomicUsize = AtomicUsize::new(0);
+
+#[pyfunction]
+pub fn get_num_interop_threads() -> usize {
+    match INTEROP.load(Ordering::Relaxed) {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        n => n,
     }
-    parallel::set_num_threads(num as usize);
+}
+
+#[pyfunction]
+pub fn set_num_interop_threads(num: &Bound<'_, PyAny>) -> PyResult<()> {
+    INTEROP.store(threads("set_num_interop_threads", num)?, Ordering::Relaxed);
     Ok(())
 }
 

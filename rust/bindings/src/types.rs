@@ -162,9 +162,9 @@ impl<'a, 'py> FromPyObject<'a, 'py> for DeviceArg {
         match kind {
             "cpu" => Ok(DeviceArg(PyDevice { device: Device::Cpu, index })),
             "meta" => Ok(DeviceArg(PyDevice { device: Device::Meta, index })),
-            "cuda" => Err(pyo3::exceptions::PyAssertionError::new_err(
-                "tensorrs has no CUDA support; use device 'cpu'",
-            )),
+            "cuda" => {
+                Err(pyo3::exceptions::PyAssertionError::new_err("tensorrs not compiled with CUDA enabled"))
+            }
             _ => Err(PyRuntimeError::new_err(format!(
                 "Expected one of cpu, meta device type at start of device string: {name}"
             ))),

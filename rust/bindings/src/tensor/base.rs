@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use tensorrs_core::ops::promote::default_dtype;
 use tensorrs_core::shape::wrap_dim;
@@ -144,6 +145,16 @@ impl PyTensor {
         crate::types::device(self.tensor(py).device())
     }
 
+    /// How the elements lie in memory: always `tensorrs.strided`.
+    #[getter]
+    fn layout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static STRIDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let strided = STRIDED.get_or_try_init(py, || {
+            Ok::<_, PyErr>(py.import("tensorrs._types")?.getattr("strided")?.unbind())
+        })?;
+        Ok(strided.bind(py).clone())
+    }
+
     /// Bytes per element.
     fn element_size(&self, py: Python<'_>) -> usize {
         self.tensor(py).dtype().size()
@@ -222,6 +233,11 @@ impl PyTensor {
     fn is_set_to(&self, py: Python<'_>, tensor: Arg) -> bool {
         let t = self.tensor(py);
         t.storage().same(tensor.0.storage()) && t.layout() == tensor.0.layout()
+    }
+
+    /// Whether two tensors have the same shape.
+    fn is_same_size(&self, py: Python<'_>, other: Arg) -> bool {
+        self.tensor(py).shape() == other.0.shape()
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {

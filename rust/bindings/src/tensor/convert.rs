@@ -3,11 +3,12 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
+use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::promote::default_dtype;
 use tensorrs_core::tensor::display;
 use tensorrs_core::{DType, Device, Scalar, Tensor};
 
-use crate::args::shape;
+use crate::args::{Arg, shape};
 use crate::border::{PyTensor, call, raise, wrap};
 use crate::types::DTypeArg;
 
@@ -30,6 +31,14 @@ fn nested<'py>(py: Python<'py>, t: &Tensor, index: &mut Vec<usize>) -> PyResult<
         index.pop();
     }
     Ok(list.into_any())
+}
+
+/// The element that stands for the tensor where Python asks for a number.
+fn only(t: &Tensor) -> PyResult<Scalar> {
+    if t.numel() != 1 {
+        return Err(PyValueError::new_err("only one element tensors can be converted to Python scalars"));
+    }
+    t.item().map_err(raise)
 }
 
 /// The tensor as text, `tensor([1., 2.])`, as PyTorch prints it.
@@ -76,12 +85,17 @@ impl PyTensor {
         }
     }
 
+    /// Whether the only element is not zero.
+    fn is_nonzero(&self, py: Python<'_>) -> PyResult<bool> {
+        self.__bool__(py)
+    }
+
     fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
-        Ok(self.tensor(py).item().map_err(raise)?.to_f64())
+        Ok(only(&self.tensor(py))?.to_f64())
     }
 
     fn __int__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.tensor(py).item().map_err(raise)? {
+        match only(&self.tensor(py))? {
             // Python's own rounding and errors: int(nan) is a ValueError, int(inf) an OverflowError.
             Scalar::Float(x) => number(py, Scalar::Float(x))?.call_method0("__int__"),
             n => number(py, Scalar::Int(n.to())),
@@ -117,7 +131,7 @@ impl PyTensor {
 
 /// The elements of a tensor in row-major order, little-endian.
 #[pyfunction]
-pub fn tensor_to_bytes<'py>(py: Python<'py>, t: crate::args::Arg) -> PyResult<Bound<'py, PyBytes>> {
+pub fn tensor_to_bytes<'py>(py: Python<'py>, t: Arg) -> PyResult<Bound<'py, PyBytes>> {
     let t = call(py, t.0.numel(), || t.0.detach().contiguous())?;
     let bytes = t.numel() * t.dtype().size();
     // SAFETY: a contiguous tensor's elements are this many initialised bytes behind its first element.
@@ -158,4 +172,45 @@ pub fn tensor_from_bytes(
     // SAFETY: `t` was just made here with exactly this many bytes.
     unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), t.storage().ptr(), data.len()) };
     wrap(py, t)
+}
+
+/// A tensor over the memory of another one, as `tensorrs.storage` needs it: no history, and a version shared with all
+/// tensors over that memory.
+#[pyfunction]
+pub fn tensor_over(
+    py: Python<'_>,
+    memory: Arg,
+    dtype: DTypeArg,
+    offset: usize,
+    size: Vec<usize>,
+    stride: Vec<usize>,
+) -> PyResult<Py<PyTensor>> {
+    let (storage, dtype) = (memory.0.storage(), dtype.0);
+    let layout = Layout { shape: size.into(), strides: stride.into(), offset };
+    // Sizes and strides that overflow lie outside any memory.
+    let last = layout
+        .shape
+        .iter()
+        .zip(&layout.strides)
+        .try_fold(offset, |at, (&n, &step)| at.checked_add(n.saturating_sub(1).checked_mul(step)?));
+    let bytes = last.and_then(|last| last.checked_add(1)?.checked_mul(dtype.size()));
+    if layout.shape.len() != layout.strides.len()
+        || !layout.shape.contains(&0) && bytes.is_none_or(|bytes| bytes > storage.len())
+    {
+        return Err(raise(tensorrs_core::runtime!(
+            "setStorage: sizes {}, strides {}, storage offset {offset}, and itemsize {} are out of bounds for storage of size {}",
+            tensorrs_core::shape::show(&layout.shape),
+            tensorrs_core::shape::show(&layout.strides),
+            dtype.size(),
+            storage.len()
+        )));
+    }
+    if dtype == DType::Bool && !storage.is_empty() {
+        // SAFETY: the storage has that many bytes, and any byte is a value of u8.
+        let data = unsafe { std::slice::from_raw_parts(storage.ptr(), storage.len()) };
+        if memory.0.dtype() != DType::Bool && data.iter().any(|&b| b > 1) {
+            return Err(PyValueError::new_err("tensor_over: a bool is neither 0 nor 1"));
+        }
+    }
+    wrap(py, Tensor::new(storage.clone(), layout, dtype))
 }

@@ -1,6 +1,6 @@
 //! `tensor([[1, 2], [3, 4]])`: nested Python data to a tensor.
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use tensorrs_core::ops::promote::default_dtype;
@@ -91,7 +91,11 @@ fn measure(ob: &Bound<'_, PyAny>, depth: usize, found: &mut Found) -> PyResult<(
     } else if ob.is_instance_of::<PyInt>() {
         found.meet(DType::I64);
     } else if ob.is_instance_of::<PyString>() {
-        return Err(PyTypeError::new_err(format!("new(): invalid data type '{}'", type_name(ob))));
+        // PyTorch follows first elements down, and the first letter of a text is a text again.
+        return Err(match depth > 0 && found.shape.len() == depth && ob.len()? > 0 {
+            true => PyValueError::new_err("too many dimensions 'str'"),
+            false => PyTypeError::new_err(format!("new(): invalid data type '{}'", type_name(ob))),
+        });
     } else if is_number(ob)? {
         found.meet(number_dtype(ob)?);
     } else if is_sequence(ob)? {
@@ -110,10 +114,7 @@ fn measure(ob: &Bound<'_, PyAny>, depth: usize, found: &mut Found) -> PyResult<(
     } else if ob.hasattr("__float__")? {
         found.meet(default_dtype());
     } else {
-        return Err(match depth {
-            0 => PyRuntimeError::new_err(format!("Could not infer dtype of {}", type_name(ob))),
-            _ => PyRuntimeError::new_err(format!("Could not infer dtype of {}", type_name(ob))),
-        });
+        return Err(PyRuntimeError::new_err(format!("Could not infer dtype of {}", type_name(ob))));
     }
     Ok(())
 }
@@ -140,9 +141,16 @@ fn fill(
         if !is_number(ob)? && is_sequence(ob)? {
             return Err(PyTypeError::new_err(format!("not a sequence of equal depth: {}", type_name(ob))));
         }
-        let n = ob.extract::<Number>()?.0;
-        if let (Scalar::Int(i), false) = (n, dtype.is_float()) {
-            check_range(i, dtype)?;
+        let n = match ob.extract::<Number>() {
+            Ok(n) => n.0,
+            Err(e) if !e.is_instance_of::<PyOverflowError>(ob.py()) => return Err(e),
+            Err(_) if dtype.is_float() => Scalar::Float(ob.extract()?),
+            Err(_) => return Err(PyValueError::new_err("Overflow when unpacking long long")),
+        };
+        if !dtype.is_float() && !n.fits(dtype) {
+            let name = dtype.name();
+            let text = format!("value cannot be converted to type {name} without overflow");
+            return Err(PyRuntimeError::new_err(text));
         }
         out.push(n);
         return Ok(());
@@ -158,26 +166,4 @@ fn fill(
         )));
     }
     (0..n).try_for_each(|i| fill(&ob.get_item(i)?, depth + 1, shape, out, dtype))
-}
-
-fn check_range(i: i64, dtype: DType) -> PyResult<()> {
-    let (low, high) = match dtype {
-        DType::U8 => (-255, 255),
-        DType::I8 => (-128, 255),
-        DType::I16 => (i64::from(i16::MIN), i64::from(u16::MAX)),
-        DType::I32 => (i64::from(i32::MIN), i64::from(u32::MAX)),
-        _ => return Ok(()),
-    };
-    if !(low..=high).contains(&i) {
-        return Err(PyRuntimeError::new_err(format!(
-            "value cannot be converted to type {} without overflow",
-            match dtype {
-                DType::U8 => "uint8_t",
-                DType::I8 => "int8_t",
-                DType::I16 => "int16_t",
-                _ => "int",
-            }
-        )));
-    }
-    Ok(())
 }

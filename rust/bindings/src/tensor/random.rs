@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use tensorrs_core::ops::random::{Fill, Source};
@@ -48,7 +48,7 @@ impl PyGenerator {
             )));
         }
         let wide: i128 =
-            seed.extract().map_err(|_| PyRuntimeError::new_err("Overflow when unpacking long long"))?;
+            seed.extract().map_err(|_| PyValueError::new_err("Overflow when unpacking long long"))?;
         slf.get().lock().manual_seed(seed_from_int(wide).map_err(raise)?);
         Ok(slf.clone())
     }
@@ -363,18 +363,32 @@ impl PyTensor {
     }
 
     /// Whole numbers: all the dtype has, or from `from` (0) below `to`.
-    #[pyo3(signature = (from = None, to = None, *, generator = None))]
+    /// `random_(to)` is from 0, `random_(from, None)` goes on to the last number.
+    #[pyo3(signature = (*bounds, to = None, generator = None, **kwargs))]
     fn random_<'py>(
         slf: &Bound<'py, Self>,
-        from: Option<i64>,
+        bounds: Vec<Option<i64>>,
         to: Option<i64>,
         generator: Option<&Bound<'py, PyAny>>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
         let generator = shared(generator)?;
-        let fill = match (from, to) {
-            (None, None) => Fill::Any,
-            (Some(to), None) => Fill::Integer { from: 0, to: Some(to) },
-            (from, to) => Fill::Integer { from: from.unwrap_or(0), to },
+        // `from` is a word of Python's and comes by name in a dict only.
+        let mut named = None;
+        for (key, value) in kwargs.into_iter().flatten() {
+            if key.extract::<String>()? != "from" || !bounds.is_empty() {
+                let text = format!("random_() got an unexpected keyword argument '{key}'");
+                return Err(PyTypeError::new_err(text));
+            }
+            named = Some(value.extract()?);
+        }
+        let fill = match (bounds.as_slice(), named, to) {
+            ([], None, None) => Fill::Any,
+            ([], from, to) => Fill::Integer { from: from.unwrap_or(0), to },
+            ([Some(to)], None, None) => Fill::Integer { from: 0, to: Some(*to) },
+            ([Some(from)], None, to) => Fill::Integer { from: *from, to },
+            ([Some(from), to], None, None) => Fill::Integer { from: *from, to: *to },
+            _ => return Err(PyTypeError::new_err("random_(): expected (), (to) or (from, to)")),
         };
         if let Fill::Integer { from, to } = fill {
             let dtype = slf.get().tensor(slf.py()).dtype();

@@ -169,11 +169,4 @@ impl PyTensor {
         let layout = Layout { shape: shape(&size.0)?.into(), strides: shape(&stride.0)?.into(), offset };
         run(py, 0, || x.as_strided(layout))
     }
-
-    /// The whole memory behind the tensor as a vector, without history.
-    fn _whole_storage(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
-        let x = self.tensor(py);
-        let n = x.storage().len() / x.dtype().size();
-        run(py, 0, || Ok(x.detach().alias(Layout::contiguous(&[n]))))
-    }
 }

@@ -3,9 +3,9 @@
 use crate::backend::{View, backend};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::grads;
 use crate::layout::Layout;
 use crate::tensor::{Scalar, Tensor};
+use crate::{grads, runtime};
 
 impl Tensor {
     /// What a backend sees of this tensor.
@@ -25,6 +25,17 @@ impl Tensor {
 
     /// Set every element, no history, no version.
     pub fn fill_data(&self, value: Scalar) -> Result<()> {
+        if !value.fits(self.dtype()) {
+            let name = match self.dtype() {
+                DType::F32 => "float",
+                DType::I32 => "int",
+                DType::U8 => "uint8_t",
+                DType::I8 => "int8_t",
+                DType::I16 => "int16_t",
+                _ => "int64_t",
+            };
+            return Err(runtime!("value cannot be converted to type {name} without overflow"));
+        }
         self.write(&Tensor::full_scalar(value, self.dtype())?)
     }
 

@@ -300,6 +300,22 @@ impl Scalar {
         self.to()
     }
 
+    /// Whether a dtype has room for the number, by PyTorch's rule: unsigned ones take negative numbers that fit
+    /// without their sign, the half types take any number as infinity.
+    pub fn fits(self, dtype: DType) -> bool {
+        let x = self.to_f64();
+        let (low, high) = match dtype {
+            DType::Bool | DType::F16 | DType::BF16 | DType::F64 => return true,
+            DType::F32 => return !x.is_finite() || x.abs() <= f64::from(f32::MAX),
+            DType::U8 => (-255.0, 255.0),
+            DType::I8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
+            DType::I16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
+            DType::I32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+            DType::I64 => (i64::MIN as f64, i64::MAX as f64),
+        };
+        low <= x && x <= high
+    }
+
     pub fn from_element<T: Element>(x: T) -> Scalar {
         match T::DTYPE {
             DType::Bool => Scalar::Bool(x.truthy()),

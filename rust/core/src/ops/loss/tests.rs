@@ -1,3 +1,5 @@
+//! Losses: derivatives against finite differences, and the fused forms against the plain ones.
+
 use super::*;
 use crate::autograd::check::{check_second, check_vjp};
 

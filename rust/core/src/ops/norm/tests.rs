@@ -1,3 +1,5 @@
+//! Norms: values by the definition, derivatives against finite differences.
+
 use super::*;
 use crate::autograd::check::{check_second, check_vjp};
 use crate::autograd::{Options, grad_of};

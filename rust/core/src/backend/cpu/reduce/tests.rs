@@ -1,3 +1,5 @@
+//! Reductions against sums taken one element at a time, and for any number of threads.
+
 use crate::backend::cpu::Cpu;
 use crate::backend::cpu::testing::{close, numbers, same_for_any_thread_count};
 use crate::backend::{Backend, Fold};
