@@ -1,7 +1,7 @@
-"""Write `python/tensorrs/_C.pyi` from the compiled module: names, signatures and the first line of each docstring.
+"""Write `python/tensorrs/_C.pyi` and `_functions.pyi` from the compiled module: names, arguments, types.
 
-`--check` writes nothing and fails where the file would change. Argument names and defaults come from the module itself
-(`__text_signature__`); what a call returns is said here once: a tensor, unless the tables below name something else.
+`--check` writes nothing and fails where a file would change. Argument names and defaults come from the module itself
+(`__text_signature__`), annotations from methods written in Python; all other types are in `stub_types.py`.
 """
 
 from __future__ import annotations
@@ -16,121 +16,167 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "python" / "tensorrs" / "_C.pyi"
-HEAD = '''"""The compiled part of tensorrs. Written by `make stubs` from the module itself: edits are lost."""
+from stub_types import (
+    ARGUMENTS,
+    FACTORIES,
+    FUNCTIONS_HEAD,
+    HEAD,
+    MANY_DIMS,
+    OF_CLASS,
+    OPTIONS,
+    OVERLOADS,
+    PLAIN,
+    RETURNS,
+    SETTABLE,
+    SPECIAL,
+    VARIADIC,
+)
 
-from __future__ import annotations
-
-import builtins
-from typing import Any
-
-'''
-TAIL = """
-# Names that attributes of a class hide inside it.
-_Dtype = dtype
-_Device = device
-"""
-NUMBERS = {name: "int" for name in (
-    "dim ndimension numel nelement element_size data_ptr storage_offset get_num_threads get_num_interop_threads "
-    "get_device __len__ __int__ __index__ __hash__ initial_seed seed"
-).split()}  # fmt: skip
-TRUTHS = {name: "bool" for name in (
-    "is_contiguous is_floating_point is_complex is_signed is_inference is_same_size equal allclose __bool__ __contains__ "
-    "is_grad_enabled is_inference_mode_enabled is_anomaly_enabled can_cast same_tensor requires_grad is_leaf "
-    "retains_grad is_cpu is_cuda _is_view"
-).split()}  # fmt: skip
-RETURNS = {
-    **NUMBERS,
-    **TRUTHS,
-    "__float__": "float", "__complex__": "complex", "__repr__": "str", "__str__": "str", "__format__": "str", "name": "str",
-    "__setitem__": "None", "__delitem__": "None", "backward": "None", "set_num_threads": "None", "retain_grad": "None",
-    "__init__": "None", "set_default_dtype": "None", "ndim": "int", "itemsize": "int", "nbytes": "int", "_version": "int", "output_nr": "int",
-    "dtype": "dtype", "device": "device", "get_default_dtype": "dtype", "promote_types": "dtype", "result_type": "dtype",
-}  # fmt: skip
-TUPLES = (
-    "split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid sort topk kthvalue mode "
-    "var_mean std_mean aminmax unique unique_consecutive cummax cummin max min median where nonzero"
-).split()
-PLAIN = (
-    "item tolist numpy size stride shape grad_fn grad _base next_functions variable metadata untyped_storage storage type to "
-    "register_hook register_post_accumulate_grad_hook __array__ __dlpack__ __dlpack_device__ __reduce__ __reduce_ex__ "
-    "__getstate__ __deepcopy__ __iter__ __reversed__ layout names is_sparse print_options __getitem__ apply"
-).split()
+PACKAGE = Path(__file__).parent.parent / "python" / "tensorrs"
 # What Python gives every class, and what is no part of an interface.
-SILENT = {name for name in dir(object) if name not in ("__init__", "__repr__", "__hash__", "__eq__", "__ne__")} | {
-    "__module__", "__weakref__", "__dict__", "__doc__", "__new__", "__buffer__", "__release_buffer__", "__init__",
-    "__class_getitem__", "__ne__", "__hash__",
-}  # fmt: skip
+SILENT = {
+    *dir(object),
+    "__module__",
+    "__weakref__",
+    "__dict__",
+    "__buffer__",
+    "__release_buffer__",
+    "__class_getitem__",
+}
+SHOWN = {
+    "__repr__",
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__format__",
+    "__reduce__",
+    "__reduce_ex__",
+}
+# Python's own types are named in full, because a tensor has methods of the same names.
+OWN = re.compile(r"(?<![.\w])(bool|int|float|complex|str|bytes|tuple|list|dict|type|object|slice)\b")
+KNOWN = re.compile(r"(?:[\s|,.\[\]]|builtins\.\w+|Tensor|Any|None|Size|UntypedStorage|Callable|Iterator|Sequence)+")
+Kind = inspect.Parameter
 
 
-def returns(name: str, tensors: bool) -> str:
+def in_full(annotation: object) -> str:
+    """The annotation of a method written in Python, where it names nothing but what the stub knows."""
+    text = OWN.sub(r"builtins.\1", str(annotation))
+    return text if KNOWN.fullmatch(text) else "Any"
+
+
+def argument(function: str, p: Kind) -> str:
+    """The type of an argument: annotated, or special to the function, or told by its name, or by its default."""
+    if p.annotation is not Kind.empty:
+        return in_full(p.annotation)
+    kind = SPECIAL.get((function, p.name)) or ARGUMENTS.get(p.name)
+    if p.name == "dim" and function in MANY_DIMS:
+        kind = "_Ints"
+    if isinstance(p.default, (bool, int, float, str)) and not (kind and "_" in kind):
+        kind = kind if kind and type(p.default) is int else f"builtins.{type(p.default).__name__}"
+    if kind is None or kind == "Any" or p.kind in (Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD):
+        return VARIADIC.get(p.name, "Any") if p.kind == Kind.VAR_POSITIONAL else "Any"
+    return f"{kind} | None" if p.default is None and "None" not in kind else kind
+
+
+def result(name: str, item: Any, tensors: bool) -> str:
+    annotation = getattr(item, "__annotations__", {}).get("return")
+    if annotation is not None:
+        return in_full(annotation)
     if name in RETURNS:
-        found = RETURNS[name]
-        # `bool` is a dtype of the module and a method of a tensor: Python's own is named in full.
-        return {"dtype": "_Dtype", "device": "_Device", "None": "None"}.get(found, f"builtins.{found}")
-    if name in TUPLES or name in PLAIN or not tensors or (name.startswith("_") and not name.startswith("__")):
+        return RETURNS[name]
+    if name in PLAIN or not tensors or (name.startswith("_") and not name.startswith("__")):
         return "Any"
     return "Tensor"
 
 
-def parameters(item: Any, method: bool) -> str:
-    """The parameters as a stub writes them: types are not known, defaults are."""
+def parameters(name: str, item: Any, first: str = "") -> list[str]:
+    """The arguments as a stub writes them; `first` takes the place of `self`."""
     try:
-        signature = inspect.signature(item)
+        listed = list(inspect.signature(item).parameters.values())
     except (ValueError, TypeError):
-        return "self, *args: Any, **kwargs: Any" if method else "*args: Any, **kwargs: Any"
+        return [*([first] if first else []), "*args: Any", "**kwargs: Any"]
     parts: list[str] = []
-    kinds = inspect.Parameter
-    last = None
-    for name, p in signature.parameters.items():
-        if last == kinds.POSITIONAL_ONLY != p.kind:
+    marked = starred = False
+    for p in listed:
+        if p.kind == Kind.VAR_KEYWORD and name in FACTORIES:
+            parts += ([] if starred else ["*"]) + OPTIONS
+            continue
+        if p.name == "self" and not parts:
+            parts.append(first or "self")
+            continue
+        if p.kind == Kind.POSITIONAL_ONLY:
+            marked = True
+        elif marked:
             parts.append("/")
-        if p.kind == kinds.KEYWORD_ONLY and last not in (kinds.KEYWORD_ONLY, kinds.VAR_POSITIONAL):
+            marked = False
+        if p.kind == Kind.VAR_POSITIONAL:
+            starred = True
+        elif p.kind == Kind.KEYWORD_ONLY and not starred:
             parts.append("*")
-        shown = {kinds.VAR_POSITIONAL: "*", kinds.VAR_KEYWORD: "**"}.get(p.kind, "") + name
-        if not (name == "self" and not parts):
-            shown += ": Any"
-        if p.default is not kinds.empty:
-            shown += " = " + (repr(p.default) if isinstance(p.default, (bool, int, float, str, type(None))) else "...")
+            starred = True
+        shown = {Kind.VAR_POSITIONAL: "*", Kind.VAR_KEYWORD: "**"}.get(p.kind, "") + p.name
+        shown += f": {argument(name, p)}"
+        if p.default is not Kind.empty:
+            plain = p.default is None or isinstance(p.default, (bool, int, float, str))
+            shown += " = " + (repr(p.default) if plain else "...")
         parts.append(shown)
-        last = p.kind
-    if last == kinds.POSITIONAL_ONLY and parts != ["self"]:
-        parts.append("/")
-    return ", ".join(parts)
+    return [*parts, "/"] if marked else parts
 
 
-def function(name: str, item: Any, indent: str, method: bool, tensors: bool) -> Iterator[str]:
-    if method and inspect.isbuiltin(item):
-        yield f"{indent}@staticmethod"
-    yield f"{indent}def {name}({parameters(item, method)}) -> {returns(name, tensors)}: ..."
+def function(name: str, item: Any, indent: str, first: str, tensors: bool) -> Iterator[str]:
+    for form in OVERLOADS.get(name, ()):
+        yield f"{indent}@overload"
+        yield f"{indent}def {name}{form.format(x=first)}: ..."
+    if name not in OVERLOADS:
+        shown, note = ", ".join(parameters(name, item, first)), ""
+        if tensors and name in ("__eq__", "__ne__"):
+            shown, note = "self, value: object, /", "  # type: ignore[override]"
+        elif name == "__ipow__":
+            note = "  # type: ignore[misc]"
+        yield f"{indent}def {name}({shown}) -> {result(name, item, tensors)}: ...{note}"
 
 
 def members(kind: type) -> Iterator[str]:
-    tensors = kind.__name__ in ("Tensor", "TensorBase")
+    tensors = kind.__name__ == "Tensor"
     shown = False
     for name in sorted(vars(kind)):
         item = inspect.getattr_static(kind, name)
-        if name in SILENT or keyword.iskeyword(name):
+        if (name in SILENT and not (name in SHOWN and tensors)) or keyword.iskeyword(name):
             continue
         shown = True
         if inspect.isgetsetdescriptor(item) or inspect.ismemberdescriptor(item):
             yield "    @property"
-            yield f"    def {name}(self) -> {returns(name, tensors)}: ..."
-            if tensors and name in ("data", "grad", "requires_grad"):
+            kind_of = OF_CLASS.get((kind.__name__, name)) or result(name, item, tensors)
+            yield f"    def {name}(self) -> {kind_of}: ..."
+            if tensors and name in SETTABLE:
                 yield f"    @{name}.setter"
-                yield f"    def {name}(self, value: Any) -> None: ..."
-        elif isinstance(item, (staticmethod, classmethod)):
-            yield f"    @{type(item).__name__}"
-            yield from function(name, getattr(kind, name), "    ", False, tensors)
+                yield f"    def {name}(self, value: {SETTABLE[name]}) -> None: ..."
+        elif isinstance(item, (staticmethod, classmethod)) or inspect.isbuiltin(item):
+            yield f"    @{'classmethod' if isinstance(item, classmethod) else 'staticmethod'}"
+            yield from function(name, getattr(kind, name), "    ", "", tensors)
         elif callable(item):
-            yield from function(name, item, "    ", True, tensors)
+            yield from function(name, item, "    ", "self", tensors)
         else:
             yield f"    {name}: Any"
+    yield from construction(kind)
     if not shown:
         yield "    ..."
 
 
-def stub(module: Any) -> str:
+def construction(kind: type) -> Iterator[str]:
+    """`__init__`, by the arguments that the class takes."""
+    try:
+        inspect.signature(kind)
+    except (ValueError, TypeError):
+        return
+    listed = [p for p in parameters(kind.__name__, kind) if p not in ("cls: Any", "/") or kind.__name__ != "Node"]
+    yield f"    def __init__({', '.join(['self', *listed])}) -> None: ..."
+
+
+def compiled(module: Any) -> str:
     names = sorted(n for n in dir(module) if not (n.startswith("__") and n != "__version__"))
     classes = [n for n in names if isinstance(getattr(module, n), type)]
     lines: list[str] = []
@@ -139,32 +185,66 @@ def stub(module: Any) -> str:
         if name in classes:
             lines += ["", f"class {name}:", *members(item), ""]
         elif callable(item):
-            lines += function(name, item, "", False, True)
+            lines += function(name, item, "", "input: Tensor", True)
         elif name == "__version__":
-            lines.append("__version__: str")
+            lines.append("__version__: builtins.str")
         else:
-            lines.append(f"{name}: {type(item).__name__ if type(item).__name__ in classes else 'Any'}")
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines).strip())
-    return HEAD + text + "\n" + TAIL
+            kind = type(item).__name__
+            lines.append(f"{name}: {'_Dtype' if kind == 'dtype' else kind if kind in classes else 'Any'}")
+    return HEAD + re.sub(r"\n{3,}", "\n\n", "\n".join(lines).strip()) + "\n"
+
+
+def functions(module: Any, public: Any) -> str:
+    """The functions of the package: methods that take their tensor as `input`, and what is native as it is."""
+    native: list[str] = []
+    lines: list[str] = []
+    for name in sorted(public.__all__):
+        item = getattr(public, name)
+        if isinstance(item, module.Function):
+            lines += taking_input(name, inspect.getattr_static(module.Tensor, name))
+        elif item is getattr(module, name, None):
+            native.append(f"from tensorrs._C import {name} as {name}")
+        else:
+            lines += function(name, item, "", "", True)
+    everything = [f"__all__ = {list(public.__all__)!r}"]
+    return FUNCTIONS_HEAD + "\n".join([*native, "", *everything, "", *lines]) + "\n"
+
+
+def taking_input(name: str, method: Any) -> Iterator[str]:
+    first = "input: Tensor"
+    if name in OVERLOADS:
+        yield from function(name, method, "", first, True)
+        return
+    parts = [p for p in parameters(name, method, first) if p != "/"]
+    if (
+        not any(p.startswith("**") for p in parts)
+        and not name.endswith("_")
+        and not any(p.startswith("out:") for p in parts)
+    ):
+        parts += ["out: Any = None"] if any(p.startswith("*") for p in parts) else ["*", "out: Any = None"]
+    yield f"def {name}({', '.join(parts)}) -> {result(name, method, True)}: ..."
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail where the file would change")
+    parser.add_argument("--check", action="store_true", help="fail where a file would change")
     check = parser.parse_args().check
     import tensorrs._C as module
+    import tensorrs._functions as public
 
-    text = stub(module)
-    old = TARGET.read_text() if TARGET.exists() else ""
-    if not check:
-        TARGET.write_text(text)
-        print(f"{TARGET.name}: {len(text.splitlines())} lines")
-        return 0
-    if text != old:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), "now", "anew", n=1))
+    stale = False
+    for name, text in (("_C.pyi", compiled(module)), ("_functions.pyi", functions(module, public))):
+        path = PACKAGE / name
+        old = path.read_text() if path.exists() else ""
+        if not check:
+            path.write_text(text)
+            print(f"{name}: {len(text.splitlines())} lines")
+        elif text != old:
+            sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), "now", "anew", n=1))
+            stale = True
+    if stale:
         print("the stubs are stale: run `make stubs`", file=sys.stderr)
-        return 1
-    return 0
+    return int(stale)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from tensorrs._C import (
     set_num_threads,
 )
 from tensorrs._creation import *  # noqa: F403
-from tensorrs._creation import __all__ as _creation
+from tensorrs._creation import __all__ as _creation_names
 from tensorrs._functions import *  # noqa: F403
-from tensorrs._functions import __all__ as _functions
+from tensorrs._functions import __all__ as _function_names
 from tensorrs._size import Size
 from tensorrs._tensor import *  # noqa: F403
 from tensorrs._tensor import __all__ as _tensor_names
@@ -104,8 +104,8 @@ __all__ = [
     "set_rng_state",
     "testing",
     "utils",
-    *_creation,
-    *_functions,
+    *_creation_names,
+    *_function_names,
     *_tensor_names,
     *_type_names,
 ]

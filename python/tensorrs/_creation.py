@@ -127,7 +127,8 @@ def _indices(rows: int, columns: int, dtype: Any, device: Any, wanted: Any) -> T
         if n < 0:
             raise RuntimeError(f"{name} must be non-negative, got{n}")
     mask = wanted(_C.arange(rows).unsqueeze(1), _C.arange(columns))
-    return mask.nonzero().t().contiguous().to(device=device, dtype=dtype)
+    places: Tensor = mask.nonzero().t().contiguous().to(device=device, dtype=dtype)
+    return places
 
 
 def broadcast_shapes(*shapes: Any) -> Size:

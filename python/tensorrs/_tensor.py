@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from tensorrs import _C
 from tensorrs._C import Tensor
-from tensorrs._size import Size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,7 +137,8 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, (Tensor, int, float, complex)):
-        return bool((element == self).any().item())
+        found: Any = self == element
+        return isinstance(found, Tensor) and bool(found.any())
     raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 
@@ -184,11 +184,11 @@ def _put_on_tensor() -> None:
         __contains__, __reversed__, __dir__, cuda, cpu, untyped_storage,
     ):  # fmt: skip
         setattr(Tensor, method.__name__, method)
-    Tensor.type = type_
+    Tensor.type = type_  # type: ignore[method-assign]
     Tensor.__name__ = "Tensor"  # as messages name it: "'Tensor' object has no attribute ..."
     Tensor.__array_priority__ = 1000
-    _C.Node.register_hook = _node_register_hook
-    _C.Node.register_prehook = _node_register_prehook
+    _C.Node.register_hook = _node_register_hook  # type: ignore[method-assign]
+    _C.Node.register_prehook = _node_register_prehook  # type: ignore[method-assign]
 
 
 _put_on_tensor()
@@ -213,6 +213,3 @@ def typename(obj: Any) -> str:
     named = obj if hasattr(obj, "__module__") and hasattr(obj, "__qualname__") else type(obj)
     module = getattr(named, "__module__", None)
     return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"
-
-
-assert Size  # the bindings look it up when a shape is first asked for

@@ -46,7 +46,7 @@ class FunctionCtx:
         self.materialize_grads = value
 
 
-class BackwardCFunction(_C.Node, FunctionCtx):  # type: ignore[misc]
+class BackwardCFunction(_C.Node, FunctionCtx):
     """The context of one call of a Function, which is also its node in the graph: `y.grad_fn`."""
 
     _forward_cls: type[Function]

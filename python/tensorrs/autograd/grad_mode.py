@@ -69,7 +69,7 @@ class _Mode:
                         generator.close()
                     raise
                 except BaseException as error:  # noqa: BLE001 - it is handed on to the generator
-                    value, step = error, generator.throw  # type: ignore[assignment]
+                    value, step = error, generator.throw
 
         return inside
 

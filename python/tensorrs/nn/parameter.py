@@ -88,6 +88,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     `state_dict()`.
     """
 
+    persistent: bool
+
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Buffer:
         if data is None:
             data = tensorrs.empty(0)

@@ -97,7 +97,7 @@ class SGD(Optimizer):
         return loss
 
     def _update(self, group: Group, params: list[Tensor], buffers: list[Tensor | None]) -> list[Tensor | None]:
-        grads = [p.grad for p in params]
+        grads: list[Any] = [p.grad for p in params]
         if self.defaults["differentiable"]:
             return [_on_tape(group, *each) for each in zip(params, grads, buffers, strict=True)]
         stepped: list[Tensor | None] = _C.sgd_step(

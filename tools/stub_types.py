@@ -1,0 +1,166 @@
+"""What the compiled module cannot say of itself: the types of arguments by name, and what calls return."""
+
+from __future__ import annotations
+
+HEAD = '''"""The compiled part of tensorrs. Written by `make stubs` from the module itself: edits are lost."""
+
+import builtins
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
+
+from tensorrs._size import Size
+from tensorrs.storage import UntypedStorage
+
+# `bool`, `dtype` and others are names of the module or methods of a tensor: Python's own are named in full.
+_Number: TypeAlias = builtins.int | builtins.float | builtins.bool
+_Operand: TypeAlias = Tensor | _Number
+_Ints: TypeAlias = builtins.int | Sequence[builtins.int]
+_Dtype: TypeAlias = dtype
+_Device: TypeAlias = device
+_DtypeLike: TypeAlias = dtype | type[builtins.int] | type[builtins.float] | type[builtins.bool]
+_DeviceLike: TypeAlias = device | builtins.str
+
+class _ValuesIndices(NamedTuple):
+    values: Tensor
+    indices: Tensor
+
+class _MinMax(NamedTuple):
+    min: Tensor
+    max: Tensor
+
+'''
+FUNCTIONS_HEAD = '''"""The functions of the module. Written by `make stubs` from the module itself: edits are lost."""
+
+import builtins
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+from tensorrs._C import (
+    Generator,
+    Tensor,
+    _Dtype,
+    _DtypeLike,
+    _Ints,
+    _MinMax,
+    _Number,
+    _Operand,
+    _ValuesIndices,
+)
+'''
+
+
+def _table(text: str) -> dict[str, str]:
+    """Lines of `type: names` as a dict from name to type."""
+    rows = (line.rsplit(": ", 1) for line in text.strip().splitlines())
+    return {name: kind.strip() for kind, names in rows for name in names.split()}
+
+
+# The type of an argument, by its name; `| None` is added where the default is None.
+ARGUMENTS = _table("""
+    Tensor: input target source src mask index tensor tensor1 tensor2 mat mat1 mat2 batch1 batch2 vec vec1 vec2 weight bias exponent end condition running_mean running_var pos_weight boundaries new_state t memory data
+    Tensor | None: out
+    _Operand: other value min max min_val max_val
+    _Number: alpha beta fill_value lambd negative_slope threshold p eps momentum low high mean std median sigma start step posinf neginf nan from
+    Sequence[Tensor]: tensors inputs outputs params grads exp_avgs exp_avg_sqs max_exp_avg_sqs state_steps momentum_bufs
+    _Ints: size stride padding dilation kernel_size output_size output_padding sizes dims shifts repeats
+    Sequence[builtins.int]: normalized_shape pad shape
+    builtins.int: reduction dim axis dim0 dim1 axis0 axis1 n k groups num_classes ignore_index padding_idx diagonal start_dim end_dim storage_offset decimals length num_samples seed split_size offset
+    _DtypeLike: dtype
+    _DeviceLike: device
+    Generator: generator
+    builtins.str: mode rounding_mode reduce
+    builtins.bool: on keepdim unbiased stable train training create_graph retain_graph maximize
+    Callable[..., Any]: hook
+""")
+# `*size` is one shape or its numbers.
+VARIADIC = {"size": "_Ints", "sizes": "_Ints", "shape": "_Ints", "dims": "_Ints", "tensors": "Any"}
+# What all functions take that make a tensor from nothing.
+FACTORIES = (
+    "arange empty empty_like empty_strided eye full full_like linspace ones ones_like range tensor zeros zeros_like rand rand_like "
+    "randn randn_like randperm"
+).split()
+OPTIONS = [
+    "out: Tensor | None = None", "dtype: _DtypeLike | None = None", "layout: Any = None", "device: _DeviceLike | None = None",
+    "pin_memory: builtins.bool = False", "requires_grad: builtins.bool = False", "generator: Generator | None = None",
+    "memory_format: Any = None",
+]  # fmt: skip
+# Where one name has another type in one function.
+SPECIAL = {
+    ("index_put", "indices"): "Sequence[Tensor | None]", ("index_put_", "indices"): "Sequence[Tensor | None]",
+    ("index_put", "values"): "Tensor", ("index_put_", "values"): "Tensor",
+    ("pow", "exponent"): "_Operand", ("pow_", "exponent"): "_Operand", ("float_power", "exponent"): "_Operand", ("float_power_", "exponent"): "_Operand",
+    ("lerp", "weight"): "_Operand", ("lerp_", "weight"): "_Operand",
+    ("bernoulli", "p"): "_Number", ("tensor", "data"): "Any", ("scatter", "src"): "_Operand", ("scatter_", "src"): "_Operand",
+    ("select_scatter", "index"): "builtins.int", ("select", "index"): "builtins.int", ("isin", "elements"): "_Operand",
+    ("repeat_interleave", "repeats"): "Tensor | builtins.int", ("where", "input"): "_Operand", ("to", "other"): "Any",
+    ("tensor_over", "size"): "Sequence[builtins.int]", ("tensor_over", "stride"): "Sequence[builtins.int]", ("as_subclass", "cls"): "type",
+    ("normal", "mean"): "_Operand", ("normal", "std"): "_Operand", ("arange", "start"): "_Number", ("arange", "end"): "_Number | None",
+    ("linspace", "end"): "_Number", ("logspace", "end"): "_Number", ("range", "end"): "_Number", ("narrow", "start"): "Tensor | builtins.int",
+    ("can_cast", "from_"): "_DtypeLike", ("can_cast", "to"): "_DtypeLike", ("print_options", "threshold"): "builtins.float",
+    ("embedding", "input"): "Tensor", ("dist", "p"): "_Number", ("hypot", "other"): "Tensor", ("set_num_threads", "num"): "builtins.int",
+    ("set_num_interop_threads", "num"): "builtins.int", ("set_default_dtype", "d"): "_Dtype", ("backward", "inputs"): "Any",
+    ("device", "index"): "builtins.int", ("conv1d", "padding"): "_Ints | builtins.str", ("conv2d", "padding"): "_Ints | builtins.str",
+    **{("batch_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
+    **{(step, name): "Sequence[Tensor | None]" for step in ("sgd_step", "run_backward", "run_grad") for name in ("grads", "momentum_bufs")},
+    ("norm", "p"): "builtins.float | builtins.str", ("linalg_vector_norm", "dtype"): "_DtypeLike", ("renorm", "p"): "_Number",
+}  # fmt: skip
+# `dim` may be several dimensions.
+MANY_DIMS = (
+    "sum nansum mean nanmean amax amin std var std_mean var_mean logsumexp count_nonzero norm linalg_vector_norm all any squeeze "
+    "squeeze_ flip permute"
+).split()
+
+_DTYPES = "dtype get_default_dtype promote_types result_type"
+RETURNS = _table(f"""
+    builtins.int: dim ndimension numel nelement element_size data_ptr storage_offset get_num_threads get_num_interop_threads get_device __len__ __int__ __index__ __hash__ initial_seed seed ndim itemsize nbytes _version output_nr _register_hook _register_post_accumulate_grad_hook _register_prehook _sequence_nr
+    builtins.bool: is_contiguous is_floating_point is_complex is_signed is_inference is_same_size is_nonzero is_set_to equal allclose __bool__ __contains__ is_grad_enabled is_inference_mode_enabled is_anomaly_enabled can_cast requires_grad is_leaf retains_grad is_cpu is_cuda is_meta is_sparse is_quantized _is_view
+    builtins.float: __float__
+    builtins.complex: __complex__
+    builtins.str: __repr__ __str__ __format__ name
+    builtins.bytes: tensor_to_bytes
+    None: __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
+    _Dtype: {_DTYPES}
+    _Device: device
+    Size: shape
+    Node | None: grad_fn
+    Tensor | None: grad _base
+    Tensor: get_state tensor_from_bytes tensor_over
+    Generator: _default_generator manual_seed set_state clone_state
+    _Number: item
+    _ValuesIndices: sort topk kthvalue mode cummax cummin
+    _MinMax: aminmax
+    tuple[Tensor, ...]: split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors var_mean std_mean
+    tuple[builtins.int, builtins.int]: _storage
+    tuple[Tensor, Tensor]: max_pool2d_with_indices
+    list[Any]: run_grad
+    Iterator[Tensor]: __iter__
+""")
+PLAIN = (
+    "tolist numpy next_functions variable metadata storage type __array__ __dlpack__ __dlpack_device__ __reduce__ __reduce_ex__ "
+    "__getstate__ layout names print_options apply unique unique_consecutive frombuffer_owner histogram adam_step sgd_step "
+    "record_function _make_subclass as_subclass register_hook _saved _input_metadata"
+).split()
+# Calls whose result depends on the arguments; `{x}` is `self` in a method and the tensor in a function.
+_ONE = "({x}) -> Tensor"
+_ALONG = "({x}, dim: builtins.int, keepdim: builtins.bool = False) -> _ValuesIndices"
+OVERLOADS = {
+    "max": (_ONE, _ALONG, "({x}, other: Tensor) -> Tensor"),
+    "min": (_ONE, _ALONG, "({x}, other: Tensor) -> Tensor"),
+    "median": (_ONE, _ALONG),
+    "nanmedian": (_ONE, _ALONG),
+    "nonzero": (
+        "({x}, *, as_tuple: Literal[False] = False) -> Tensor",
+        "({x}, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]",
+    ),
+    "size": ("({x}, dim: None = None) -> Size", "({x}, dim: builtins.int) -> builtins.int"),
+    "stride": ("({x}, dim: None = None) -> tuple[builtins.int, ...]", "({x}, dim: builtins.int) -> builtins.int"),
+}
+# Attributes of the smaller classes.
+OF_CLASS = {
+    ("device", "index"): "builtins.int | None",
+    ("device", "type"): "builtins.str",
+    ("dtype", "to_real"): "_Dtype",
+    ("Function", "__name__"): "builtins.str",
+}
+# What a tensor's attributes may be set to.
+SETTABLE = {"data": "Tensor", "grad": "Tensor | None", "requires_grad": "builtins.bool"}
