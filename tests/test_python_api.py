@@ -76,6 +76,13 @@ def test_finfo_and_iinfo() -> None:
     assert (T.iinfo(T.int8).min, T.iinfo(T.uint8).max) == (-128, 255)
     with pytest.raises(TypeError, match="finfo"):
         T.finfo(T.int32)
+    with pytest.raises(TypeError, match="iinfo"):
+        T.iinfo(T.float32)
+    assert T.finfo(T.float16) == T.finfo(T.float16)
+    assert repr(T.finfo(T.float16)) == (
+        "finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, tiny=6.10352e-05, dtype=float16)"
+    )
+    assert repr(T.iinfo(T.int64)) == "iinfo(min=-9.22337e+18, max=9.22337e+18, dtype=int64)"
 
 
 @pytest.mark.parametrize(
@@ -265,6 +272,86 @@ def test_pickle_and_copy_keep_what_a_tensor_is() -> None:
     assert same[0] is same[1]
     shallow = copy.copy(x)
     assert shallow.data_ptr() == x.data_ptr()
+
+
+def test_pickled_tensors_share_what_they_shared() -> None:
+    x = T.arange(6)
+    whole, part = pickle.loads(pickle.dumps([x, x[2:4]]))
+    whole[2] = 9
+    # PyTorch shares it in `torch.save` and `deepcopy` only.
+    assert part.tolist() == ([9, 3] if NAME != "torch" else [2, 3])
+    assert part.storage_offset() == 2
+    a, b = copy.deepcopy((x, x.view(2, 3).t()))
+    a[1] = 7
+    assert b.tolist() == [[0, 3], [7, 4], [2, 5]]
+    assert x.tolist() == [0, 1, 2, 3, 4, 5]
+    assert pickle.loads(pickle.dumps(T.ones(2, requires_grad=True) * 2)).requires_grad
+    nowhere = pickle.loads(pickle.dumps(T.ones(2, 3, device="meta").t()))
+    assert (nowhere.device.type, nowhere.stride()) == ("meta", (1, 3))
+
+
+def test_storage() -> None:
+    x = T.ones(2)
+    memory = x.untyped_storage()
+    assert memory is x[1:].untyped_storage()
+    assert (len(memory), memory.nbytes(), memory.size(), memory.element_size()) == (8, 8, 8, 1)
+    assert memory.tolist() == [0, 0, 128, 63] * 2
+    assert memory[2] == 128
+    assert memory.data_ptr() == x.data_ptr()
+    assert T.is_storage(memory)
+    assert not T.is_storage(x)
+    assert copy.deepcopy(memory).data_ptr() != memory.data_ptr()
+    assert repr(T.ones(1, dtype=T.uint8).untyped_storage()) == (
+        f" 1\n[{NAME}.storage.UntypedStorage(device=cpu) of size 1]"
+    )
+
+
+def test_questions_about_tensors() -> None:
+    assert T.is_nonzero(T.tensor([2]))
+    assert not T.tensor(0.0).is_nonzero()
+    with pytest.raises(RuntimeError, match="Boolean value of Tensor with no values is ambiguous"):
+        T.is_nonzero(T.ones(0))
+    assert T.is_same_size(T.ones(2), T.zeros(2))
+    assert not T.ones(2).is_same_size(T.ones(1, 2))
+    assert not T.is_anomaly_enabled()
+    assert T.get_default_device() == T.device("cpu")
+    assert T.result_type(1, T.ones(2, dtype=T.int8)) == T.int8
+    assert T.result_type(1, 2.0) == T.float32
+
+
+def test_without_a_gpu() -> None:
+    assert not T.cuda.is_available()
+    assert T.cuda.device_count() == 0
+    assert T.cuda.memory_allocated() == 0
+    for silent in (T.cuda.empty_cache, T.cuda.seed, lambda: T.cuda.manual_seed(1), lambda: T.cuda.manual_seed_all(1)):
+        assert silent() is None
+    with pytest.raises((AssertionError, RuntimeError), match="CUDA|NVIDIA"):
+        T.cuda.synchronize()
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (300, "int8"), (-129, "int8"), (300, "uint8"), (-256, "uint8"), (2**40, "int32"), (70000, "int16"), (1e20, "int64"), (float("nan"), "int32"),
+    ],
+)  # fmt: skip
+def test_numbers_must_fit(value: Any, name: str) -> None:
+    for make in (
+        lambda d: T.full((2,), value, dtype=d),
+        lambda d: T.zeros(2, dtype=d).fill_(value),
+        lambda d: T.tensor([value], dtype=d),
+    ):
+        with pytest.raises(RuntimeError, match="value cannot be converted to type \\w+ without overflow"):
+            make(dtype(name))
+
+
+def test_numbers_that_fit() -> None:
+    assert T.full((1,), -1, dtype=T.uint8).item() == 255
+    assert T.full((1,), 2.9, dtype=T.int8).item() == 2
+    assert T.full((1,), 1e9, dtype=T.float16).item() == float("inf")
+    assert T.tensor([2**70], dtype=T.float64).item() == 2.0**70
+    with pytest.raises(OverflowError, match="int too big to convert"):
+        T.full((1,), 2**70)
 
 
 def test_attributes() -> None:
