@@ -39,9 +39,9 @@ mod module {
     };
     #[pymodule_export]
     use crate::tensor::activation::{
-        celu, celu_, elu, elu_, gelu, hardshrink, hardsigmoid, hardswish, hardtanh, hardtanh_, leaky_relu,
-        leaky_relu_, logsigmoid, mish, mish_, relu, relu_, selu, selu_, silu, silu_, softplus, softshrink,
-        threshold, threshold_,
+        celu, celu_, elu, elu_, gelu, hardshrink, hardsigmoid, hardsigmoid_, hardswish, hardswish_, hardtanh,
+        hardtanh_, leaky_relu, leaky_relu_, logsigmoid, mish, mish_, relu, relu_, selu, selu_, silu, silu_,
+        softplus, softshrink, threshold, threshold_,
     };
     #[pymodule_export]
     use crate::tensor::autograd::{run_backward, run_grad};
@@ -79,8 +79,8 @@ mod module {
     use crate::tensor::optim::{adam_step, sgd_step};
     #[pymodule_export]
     use crate::tensor::pool::{
-        adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d,
-        max_pool2d_with_indices,
+        adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d,
+        max_pool1d_with_indices, max_pool2d, max_pool2d_with_indices,
     };
     #[pymodule_export]
     use crate::tensor::random::{

@@ -166,7 +166,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for DeviceArg {
                 Err(pyo3::exceptions::PyAssertionError::new_err("tensorrs not compiled with CUDA enabled"))
             }
             _ => Err(PyRuntimeError::new_err(format!(
-                "Expected one of cpu, meta device type at start of device string: {name}"
+                "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: {name}"
             ))),
         }
     }

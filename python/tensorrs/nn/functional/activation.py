@@ -9,11 +9,15 @@ from tensorrs._C import Tensor
 
 # Bound as they are: nothing stands between the caller and the core.
 gelu = _C.gelu
+hardshrink = _C.hardshrink
+softshrink = _C.softshrink
 logsigmoid = _C.logsigmoid
 softplus = _C.softplus
 relu_ = _C.relu_
 leaky_relu_ = _C.leaky_relu_
 elu_ = _C.elu_
+selu_ = _C.selu_
+celu_ = _C.celu_
 hardtanh_ = _C.hardtanh_
 threshold_ = _C.threshold_
 
@@ -31,6 +35,16 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """`x` where positive, `alpha * (exp(x) - 1)` elsewhere. Clevert et al., arXiv:1511.07289."""
     return _C.elu_(input, alpha) if inplace else _C.elu(input, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`elu` scaled so that layers keep mean 0 and variance 1. Klambauer et al., arXiv:1706.02515."""
+    return _C.selu_(input) if inplace else _C.selu(input)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """`max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`. Barron, arXiv:1704.07483."""
+    return _C.celu_(input, alpha) if inplace else _C.celu(input, alpha)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -53,6 +67,21 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """`x * sigmoid(x)`, also called swish. Hendrycks and Gimpel, arXiv:1606.08415."""
     return _C.silu_(input) if inplace else _C.silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """`x * tanh(softplus(x))`. Misra, arXiv:1908.08681."""
+    return _C.mish_(input) if inplace else _C.mish(input)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """`min(max(0, x + 3), 6) / 6`."""
+    return _C.hardsigmoid_(input) if inplace else _C.hardsigmoid(input)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """`x * hardsigmoid(x)`. Howard et al., arXiv:1905.02244."""
+    return _C.hardswish_(input) if inplace else _C.hardswish(input)
 
 
 def sigmoid(input: Tensor) -> Tensor:

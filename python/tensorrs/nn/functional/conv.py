@@ -11,6 +11,33 @@ from tensorrs._C import Tensor
 linear = _C.linear
 conv1d = _C.conv1d
 conv2d = _C.conv2d
+conv_transpose1d = _C.conv_transpose1d
+conv_transpose2d = _C.conv_transpose2d
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`y[..., o] = sum over i, j of x1[..., i] * weight[o, i, j] * x2[..., j] + bias[o]`.
+
+    (*, in1) and (*, in2) become (*, out); `weight` is (out, in1, in2).
+    """
+    if input1.dim() != input2.dim():
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}")
+    lead = input1.shape[:-1]
+    for dim, (one, other) in enumerate(zip(lead, input2.shape, strict=False)):
+        if one != other:
+            raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {dim}: got {one} and {other}")
+    outs, *sizes = weight.shape
+    for name, given, size in zip(("input1", "input2"), (input1, input2), sizes, strict=False):
+        if given.size(-1) != size:
+            raise RuntimeError(
+                f"bilinear(): {name} size does not match weight size: got {given.size(-1)} but expected {size}"
+            )
+    if bias is not None and bias.size(0) != outs:
+        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias.size(0)} but expected {outs}")
+    # (n, 1, 1, in1) @ (out, in1, in2) is (n, out, 1, in2), which is then summed with x2.
+    first, second = input1.reshape(-1, 1, 1, input1.size(-1)), input2.reshape(-1, 1, 1, input2.size(-1))
+    result = (first.matmul(weight) * second).sum((-2, -1)).reshape(*lead, outs)
+    return result if bias is None else result + bias
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:

@@ -47,6 +47,61 @@ def l1_loss(
     return _C.l1_loss(input_, target_, _Reduction.get_enum(reduction))
 
 
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """`|x - y| - beta / 2` where `|x - y| >= beta`, `(x - y)^2 / (2 beta)` elsewhere. Girshick, arXiv:1504.08083."""
+    input_, target_ = _same_shape(input, target)
+    number = _Reduction.number(reduction, size_average, reduce)
+    if beta == 0.0:
+        return _C.l1_loss(input_, target_, number)
+    return _C.smooth_l1_loss(input_, target_, number, beta)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """`(x - y)^2 / 2` where `|x - y| <= delta`, `delta * (|x - y| - delta / 2)` elsewhere.
+
+    With `weight` the losses are multiplied by it; the mean is still that of all elements.
+    """
+    input_, target_ = _same_shape(input, target)
+    if weight is None:
+        return _C.huber_loss(input_, target_, _Reduction.get_enum(reduction), delta)
+    weighted = _weights(_C.huber_loss(input_, target_, 0, delta), input, weight)
+    return weighted.mean() if reduction == "mean" else _reduced(weighted, reduction)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """`y * (log y - x)` for log-probabilities `x` and probabilities `y`; with `log_target`, `exp(y) * (y - x)`.
+
+    `reduction="batchmean"` divides the sum by the size of the first dimension.
+    """
+    legacy = size_average is not None or reduce is not None
+    if reduction == "mean" and not legacy:
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            stacklevel=2,
+        )
+    word = "sum" if reduction == "batchmean" else reduction
+    reduced = _C.kl_div(input, target, _Reduction.number(word, size_average, reduce), log_target=log_target)
+    return reduced / input.size(0) if reduction == "batchmean" and input.dim() != 0 else reduced
+
+
 def _same_shape(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Both, broadcast to one shape. Where that is needed it is most likely a mistake, so it warns."""
     if target.size() == input.size():
@@ -62,15 +117,22 @@ def _same_shape(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighted(errors: Tensor, input: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    weighted = _weights(errors, input, weight)
+    return weighted.sum() / weight.sum() if reduction == "mean" else _reduced(weighted, reduction)
+
+
+def _weights(errors: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     if weight.size() != input.size():
         raise ValueError("Weights and input must have the same size.")
-    weighted = errors * weight
+    return errors * weight
+
+
+def _reduced(weighted: Tensor, reduction: str) -> Tensor:
+    """The sum, or all of them; each loss has its own mean."""
     if reduction == "none":
         return weighted
     if reduction == "sum":
         return weighted.sum()
-    if reduction == "mean":
-        return weighted.sum() / weight.sum()
     raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
 
 

@@ -1,4 +1,4 @@
-"""Pooling over two dimensions. Inputs are (N, C, H, W) or (C, H, W)."""
+"""Pooling over two dimensions of (N, C, H, W) or (C, H, W), and over one of (N, C, L) or (C, L)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 from tensorrs import _C
 from tensorrs._C import Tensor
 
+One = int | tuple[int]
 Pair = int | tuple[int, int]
 
+avg_pool1d = _C.avg_pool1d
 avg_pool2d = _C.avg_pool2d
+adaptive_avg_pool1d = _C.adaptive_avg_pool1d
 
 
 def max_pool2d_with_indices(
@@ -41,6 +44,34 @@ def max_pool2d(
     if return_indices:
         return _C.max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
     return _C.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: One,
+    stride: One | None = None,
+    padding: One = 0,
+    dilation: One = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The greatest value of each window, and where it stands in its row."""
+    return _C.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: One,
+    stride: One | None = None,
+    padding: One = 0,
+    dilation: One = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """As `max_pool2d`, over the last dimension."""
+    if return_indices:
+        return _C.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _C.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:

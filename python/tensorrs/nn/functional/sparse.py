@@ -6,6 +6,9 @@ import tensorrs
 from tensorrs import _C
 from tensorrs._C import Tensor
 
+# Bound as it is: nothing stands between the caller and the core.
+one_hot = _C.one_hot
+
 
 def embedding(
     input: Tensor,
@@ -42,22 +45,3 @@ def _renorm_rows_(weight: Tensor, indices: Tensor, max_norm: float, norm_type: f
         # 1e-7 as in PyTorch, so that the scaled rows are equal to its rows. A row named twice is scaled once.
         scaled = tensorrs.where(norm > max_norm, named * (max_norm / (norm + 1e-7)), named)
         weight.detach().index_copy_(0, rows, scaled)
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """1 at the class that each element of an int64 tensor names, 0 elsewhere: (*) becomes (*, num_classes)."""
-    if tensor.dtype != tensorrs.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if tensor.numel() == 0:
-        if num_classes <= 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    else:
-        if int(tensor.min()) < 0:
-            raise RuntimeError("Class values must be non-negative.")
-        greatest = int(tensor.max())
-        if num_classes == -1:
-            num_classes = greatest + 1
-        elif greatest >= num_classes:
-            raise RuntimeError("Class values must be smaller than num_classes.")
-    table = tensorrs.zeros(*tensor.shape, num_classes, dtype=tensorrs.int64)
-    return table.scatter_(-1, tensor.unsqueeze(-1), 1)

@@ -45,6 +45,7 @@ class ConvertMixin:
                     parameter.data = converted
                 if grad is not None:
                     grad.data = fn(grad)
+                    parameter.grad = grad  # the same object, which now has other data
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = fn(buffer)

@@ -91,6 +91,8 @@ inplace_functions! {
     celu_(alpha: f64 = 1.0);
     silu_();
     mish_();
+    hardsigmoid_();
+    hardswish_();
 }
 
 /// `x * P(Z <= x)` for a standard normal Z; `approximate="tanh"` takes an approximation. Hendrycks and Gimpel,

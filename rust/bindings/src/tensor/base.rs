@@ -64,6 +64,11 @@ impl PyTensor {
         data: Arg,
         require_grad: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
+        if require_grad && !data.0.dtype().is_float() {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err(
+                "Only Tensors of floating point and complex dtype can require gradients",
+            ));
+        }
         let tensor = data.0.detach();
         tensor.set_requires_grad(require_grad).map_err(raise)?;
         wrap_as(cls, tensor)
@@ -244,7 +249,8 @@ impl PyTensor {
         self.tensor(py).shape().first().copied().ok_or_else(|| PyTypeError::new_err("len() of a 0-d tensor"))
     }
 
+    /// `id(self)`: equal tensors are different keys.
     fn __hash__(slf: &Bound<'_, Self>) -> usize {
-        slf.as_ptr() as usize >> 4
+        slf.as_ptr() as usize
     }
 }

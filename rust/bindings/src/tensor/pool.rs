@@ -50,28 +50,39 @@ max_pools! {
     max_pool2d;
 }
 
-/// The greatest value of each window, and where it stands in its plane, counted row by row.
-#[pyfunction]
-#[pyo3(signature = (input, kernel_size, stride = None, padding = one(0), dilation = one(1), ceil_mode = false))]
-pub fn max_pool2d_with_indices(
-    py: Python<'_>,
-    input: Arg,
-    kernel_size: Dims,
-    stride: Option<Dims>,
-    padding: Dims,
-    dilation: Dims,
-    ceil_mode: bool,
-) -> PyResult<(Py<PyTensor>, Py<PyTensor>)> {
-    let stride = self::stride(stride);
-    let windows = Windows {
-        kernel: &kernel_size.0,
-        stride: &stride,
-        padding: &padding.0,
-        dilation: &dilation.0,
-        ceil: ceil_mode,
-    };
-    let (out, places) = call(py, input.0.numel(), || input.0.max_pool2d_with_indices(windows))?;
-    Ok((wrap(py, out)?, wrap(py, places)?))
+macro_rules! max_pools_with_indices {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[pyfunction]
+        #[pyo3(signature = (input, kernel_size, stride = None, padding = one(0), dilation = one(1), ceil_mode = false))]
+        pub fn $name(
+            py: Python<'_>,
+            input: Arg,
+            kernel_size: Dims,
+            stride: Option<Dims>,
+            padding: Dims,
+            dilation: Dims,
+            ceil_mode: bool,
+        ) -> PyResult<(Py<PyTensor>, Py<PyTensor>)> {
+            let stride = self::stride(stride);
+            let windows = Windows {
+                kernel: &kernel_size.0,
+                stride: &stride,
+                padding: &padding.0,
+                dilation: &dilation.0,
+                ceil: ceil_mode,
+            };
+            let (out, places) = call(py, input.0.numel(), || input.0.$name(windows))?;
+            Ok((wrap(py, out)?, wrap(py, places)?))
+        }
+    )*};
+}
+
+max_pools_with_indices! {
+    /// The greatest value of each window, and where it stands in its row.
+    max_pool1d_with_indices;
+    /// The greatest value of each window, and where it stands in its plane, counted row by row.
+    max_pool2d_with_indices;
 }
 
 /// The mean of each window of (N, C, H, W) or (C, H, W). The padding counts unless `count_include_pad` is False;

@@ -298,6 +298,18 @@ impl Plan {
         Ok(Conv { d, rank: self.rank })
     }
 
+    /// The complaint about two dtypes. PyTorch words it by the library it would have called.
+    fn mixed(&self, x: &Tensor, weight: &Tensor) -> Error {
+        let (a, b) = (x.dtype().scalar_type(), weight.dtype().scalar_type());
+        let wide = weight.shape()[2..].iter().all(|&k| k > 3);
+        if x.dtype() == DType::F32 && (self.groups > 1 || x.shape()[0] > 1 || wide || x.numel() > 20480) {
+            return runtime!(
+                "Input type (tensorrs.{a}Tensor) and weight type (tensorrs.{b}Tensor) should be the same or input should be a MKLDNN tensor and weight is a dense tensor"
+            );
+        }
+        runtime!("expected scalar type {a} but found {b}")
+    }
+
     fn run(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         if self.groups <= 0 {
             return Err(runtime!("non-positive groups is not supported"));
@@ -305,11 +317,7 @@ impl Plan {
         self.check(x, weight, bias)?;
         let conv = self.conv(x, weight)?;
         if weight.dtype() != x.dtype() {
-            return Err(runtime!(
-                "expected scalar type {} but found {}",
-                x.dtype().scalar_type(),
-                weight.dtype().scalar_type()
-            ));
+            return Err(self.mixed(x, weight));
         }
         conv.run(x, weight, bias, self.transposed)
     }

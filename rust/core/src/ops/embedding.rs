@@ -40,11 +40,15 @@ impl Lookup {
         let rows = u.index_select(0, &self.index.alias(Layout::contiguous(&[self.index.numel()])))?;
         let TableOptions { padding_idx, scale_grad_by_freq } = self.options;
         let index = self.index.slice::<i64>();
+        let mut times = vec![0.0f64; if scale_grad_by_freq { self.table.rows } else { 0 }];
+        if scale_grad_by_freq {
+            index.iter().for_each(|&i| times[i as usize] += 1.0);
+        }
         let scale: Vec<f64> = index
             .iter()
             .map(|&i| match padding_idx {
                 Some(row) if row as i64 == i => 0.0,
-                _ if scale_grad_by_freq => 1.0 / index.iter().filter(|&&j| j == i).count() as f64,
+                _ if scale_grad_by_freq => 1.0 / times[i as usize],
                 _ => 1.0,
             })
             .collect();

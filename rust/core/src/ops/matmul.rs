@@ -312,6 +312,22 @@ impl Tensor {
     /// `self @ weight.T + bias` over the last dimension.
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let plain = self.rank() >= 1 && weight.rank() == 2 && bias.is_none_or(|b| b.rank() == 1);
+        if self.rank() == 0 || weight.rank() == 0 {
+            return Err(runtime!(
+                "both arguments to linear need to be at least 1D, but they are {}D and {}D",
+                self.rank(),
+                weight.rank()
+            ));
+        }
+        if weight.rank() > 2 {
+            return Err(runtime!(
+                "t() expects a tensor with <= 2 dimensions, but self is {}D",
+                weight.rank()
+            ));
+        }
+        if weight.rank() == 1 && bias.is_some_and(|b| b.rank() > 0) {
+            return Err(runtime!("addmm: mat2 must be a matrix, got 1-D tensor"));
+        }
         if !plain {
             let wt = if weight.rank() == 2 { weight.t()? } else { weight.clone() };
             let y = self.matmul(&wt)?;
@@ -323,13 +339,21 @@ impl Tensor {
         };
         let rows: usize = lead.iter().product();
         if last != in_features {
+            let op = if bias.is_some() { "addmm" } else { "mm" };
             return Err(runtime!(
-                "mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {in_features}x{out_features})"
+                "{op}: mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {in_features}x{out_features})"
             ));
         }
-        same_dtype(self, weight)?;
         if let Some(b) = bias {
-            same_dtype(self, b)?;
+            for (what, one) in [("self", b), ("mat1", self)] {
+                if one.dtype() != weight.dtype() {
+                    return Err(runtime!(
+                        "{what} and mat2 must have the same dtype, but got {} and {}",
+                        one.dtype().scalar_type(),
+                        weight.dtype().scalar_type()
+                    ));
+                }
+            }
             if b.numel() != out_features && b.numel() != 1 {
                 return Err(runtime!(
                     "The expanded size of the tensor ({out_features}) must match the existing size ({}) at non-singleton dimension 1.  Target sizes: [{rows}, {out_features}].  Tensor sizes: {}",
@@ -338,6 +362,7 @@ impl Tensor {
                 ));
             }
         }
+        same_dtype(self, weight)?;
         let x = match self.layout().view(&[rows, last]) {
             Some(layout) => self.alias(layout),
             None => self.contiguous_data()?.alias(Layout::contiguous(&[rows, last])),

@@ -274,14 +274,17 @@ impl Tensor {
     }
 
     pub fn max_pool1d(&self, windows: Windows) -> Result<Tensor> {
-        if !matches!(self.rank(), 2 | 3) {
-            return Err(runtime!(
-                "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{}",
-                show(self.shape())
-            ));
-        }
+        check_row("max_pool1d", self)?;
         let one = row_windows("max_pool1d", windows)?;
         self.as_row(|x| x.max_pool2d(one.as_windows()))
+    }
+
+    /// The largest number of every window, and where in its row it stands.
+    pub fn max_pool1d_with_indices(&self, windows: Windows) -> Result<(Tensor, Tensor)> {
+        check_row("max_pool1d_with_indices", self)?;
+        let one = row_windows("max_pool1d_with_indices", windows)?;
+        let (out, place) = self.unsqueeze(-2)?.max_pool2d_with_indices(one.as_windows())?;
+        Ok((out.squeeze(Some(&[-2]))?, place.squeeze(Some(&[-2]))?))
     }
 
     pub fn avg_pool1d(&self, windows: Windows, include_pad: bool) -> Result<Tensor> {
@@ -303,6 +306,16 @@ impl Tensor {
             ));
         }
         self.as_row(|x| x.adaptive_avg_pool2d(&[Some(1), size]))
+    }
+}
+
+/// A max pool over one dimension takes (C, L) or (N, C, L).
+fn check_row(op: &str, x: &Tensor) -> Result<()> {
+    match x.rank() {
+        2 | 3 => Ok(()),
+        rank => Err(runtime!(
+            "Expected 2 to 3 dimensions, but got {rank}-dimensional tensor for argument #1 'self' (while checking arguments for {op})"
+        )),
     }
 }
 

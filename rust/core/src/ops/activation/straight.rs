@@ -166,6 +166,14 @@ impl Tensor {
         })
     }
 
+    pub fn hardsigmoid_(&self) -> Result<()> {
+        run_inplace(&HARDSIGMOID, NONE, self, self.dtype(), |x| x.hardsigmoid())
+    }
+
+    pub fn hardswish_(&self) -> Result<()> {
+        run_inplace(&HARDSWISH, NONE, self, self.dtype(), |x| x.hardswish())
+    }
+
     /// `x` drawn towards 0 by `lambda`, 0 where it is closer than that.
     pub fn softshrink(&self, lambda: f64) -> Result<Tensor> {
         if !self.dtype().is_float() {

@@ -83,7 +83,8 @@ fn reduced(each: &Tensor, reduction: Reduction) -> Result<Tensor> {
 /// The gradient of an element from that of the reduced loss.
 fn spread(g: &Tensor, reduction: Reduction, count: usize) -> Result<Tensor> {
     match reduction {
-        Reduction::Mean => g.mul(&number(1.0 / count as f64)?),
+        // Of no elements there is no gradient, and none of it either.
+        Reduction::Mean => g.mul(&number(1.0 / count.max(1) as f64)?),
         _ => Ok(g.clone()),
     }
 }
