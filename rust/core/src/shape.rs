@@ -51,7 +51,8 @@ pub fn dim_mask(dims: &[isize], rank: usize) -> Result<SmallVec<[bool; 8]>> {
 pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Dims> {
     let rank = a.len().max(b.len());
     let mut out: Dims = SmallVec::from_elem(1, rank);
-    for i in 0..rank {
+    // From the last dimension on, which is the one that PyTorch complains about first.
+    for i in (0..rank).rev() {
         let x = if i + a.len() >= rank { a[i + a.len() - rank] } else { 1 };
         let y = if i + b.len() >= rank { b[i + b.len() - rank] } else { 1 };
         out[i] = match (x, y) {

@@ -15,7 +15,7 @@ use crate::border::{PyTensor, call, raise, run_inplace};
 use crate::types::{PyDevice, device};
 
 /// A source of random numbers with a state of its own.
-#[pyclass(name = "Generator", module = "tensorrs", frozen, subclass)]
+#[pyclass(name = "Generator", module = "tensorrs._C", frozen, subclass)]
 pub struct PyGenerator(pub SharedGenerator);
 
 impl PyGenerator {

@@ -188,8 +188,7 @@ struct Plan {
 
 impl Plan {
     /// The checks of PyTorch, in its order.
-    fn check(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
-        let (groups, w) = (self.groups, weight.shape());
+    fn check_numbers(&self) -> Result<()> {
         if self.padding.iter().any(|&n| n < 0) {
             return Err(runtime!("negative padding is not supported"));
         }
@@ -205,6 +204,12 @@ impl Plan {
                 show(&self.dilation[2 - self.rank..])
             ));
         }
+        Ok(())
+    }
+
+    fn check(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
+        self.check_numbers()?;
+        let (groups, w) = (self.groups, weight.shape());
         if w.len() != x.rank() {
             return Err(runtime!(
                 "Expected {0}-dimensional input for {0}-dimensional weight {1}, but got {2}-dimensional input of size {3} instead",
@@ -395,7 +400,7 @@ impl Tensor {
         let Padding::Sizes(padding) = args.padding else {
             return Err(runtime!("conv_transpose{rank}d: the padding must be numbers"));
         };
-        let plan = Plan {
+        let mut plan = Plan {
             rank,
             stride: spread("stride", args.stride, given)?,
             padding: spread("padding", padding, given)?,
@@ -404,13 +409,26 @@ impl Tensor {
             groups: args.groups,
             transposed: true,
         };
+        plan.check_numbers()?;
+        let axes = 2 - rank..2;
         let loose = |a: usize| plan.output_padding[a] >= plan.stride[a].max(plan.dilation[a]);
-        if loose(1) || rank == 2 && loose(0) {
-            let ([ph, pw], [sh, sw], [dh, dw]) = (plan.output_padding, plan.stride, plan.dilation);
+        if x.numel() > 0 && axes.clone().any(loose) {
+            let tall = |of: [isize; 2], alone: isize| if rank == 1 { [alone, of[1]] } else { of };
+            let [ph, pw] = tall(plan.output_padding, 0);
+            let ([sh, sw], [dh, dw]) = (tall(plan.stride, 1), tall(plan.dilation, 1));
             return Err(runtime!(
                 "output padding must be smaller than either stride or dilation, but got output_padding_height: {ph} output_padding_width: {pw} stride_height: {sh} stride_width: {sw} dilation_height: {dh} dilation_width: {dw}"
             ));
         }
+        // Room for a whole step more is what one more element, 0, would make.
+        let more: Vec<isize> =
+            axes.clone().rev().flat_map(|a| [0, plan.output_padding[a] / plan.stride[a]]).collect();
+        let x = if more.iter().any(|&n| n > 0) {
+            axes.for_each(|a| plan.output_padding[a] %= plan.stride[a]);
+            x.pad_constant(&more, 0i64.into())?
+        } else {
+            x
+        };
         let out = plan.run(&x, weight, bias)?;
         if added { out.squeeze(Some(&[0])) } else { Ok(out) }
     }
@@ -486,6 +504,10 @@ mod tests {
         let xs = [numbers(&[2, 3, 4, 3], 1), numbers(&[3, 2, 3, 2], 2), numbers(&[2], 3)];
         let args = ConvArgs { stride: &[2], padding: Padding::Sizes(&[1, 0]), ..PLAIN };
         check(|v| v[0].conv_transpose(2, &v[1], Some(&v[2]), args, &[1, 0]), &xs);
+        // More room than a step, which the spread of the kernel allows.
+        let far = ConvArgs { dilation: &[3], padding: Padding::Sizes(&[1]), ..PLAIN };
+        check(|v| v[0].conv_transpose(2, &v[1], Some(&v[2]), far, &[2, 1]), &xs);
+        assert_eq!(xs[0].conv_transpose(2, &xs[1], None, far, &[2, 1]).expect("fits").shape(), [2, 2, 10, 5]);
         let xs = [numbers(&[4, 5], 1), numbers(&[4, 3, 2], 2), numbers(&[6], 3)];
         check(|v| v[0].conv_transpose(1, &v[1], Some(&v[2]), ConvArgs { groups: 2, ..PLAIN }, &[0]), &xs);
     }

@@ -6,7 +6,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, show};
-use crate::tensor::{Scalar, Tensor};
+use crate::tensor::{Scalar, Tensor, no_grad};
 use crate::{grads, missing, runtime};
 
 /// A look-up whose arguments are checked; `index` is contiguous and int64.
@@ -105,9 +105,6 @@ impl Tensor {
         if least < 0 {
             return Err(runtime!("Class values must be non-negative."));
         }
-        if classes < 1 && classes != -1 {
-            return Err(runtime!("num_classes should be positive"));
-        }
         let classes = if classes == -1 { most + 1 } else { classes };
         if most >= classes {
             return Err(runtime!("Class values must be smaller than num_classes."));
@@ -155,14 +152,36 @@ impl Tensor {
             other => return Err(missing!("Unrecognised padding mode {other}")),
         };
         self.check_pad(pads, mode)?;
-        let mut out = self.clone();
+        let name = match (mode, dims) {
+            ("reflect", 1) => "ReflectionPad1DBackward0",
+            ("reflect", 2) => "ReflectionPad2DBackward0",
+            ("reflect", _) => "ReflectionPad3DBackward0",
+            ("replicate", 1) => "ReplicationPad1DBackward0",
+            ("replicate", 2) => "ReplicationPad2DBackward0",
+            ("replicate", _) => "ReplicationPad3DBackward0",
+            _ => "CopySlices",
+        };
+        // Where each place along a dimension comes from, dimension by dimension.
+        let mut steps: Vec<(isize, Tensor)> = Vec::with_capacity(dims);
         for (i, pair) in pads.chunks(2).enumerate() {
             let dim = self.rank() - 1 - i;
             let n = self.shape()[dim] as isize;
             let from: Vec<i64> = (-pair[0]..n + pair[1]).map(|i| mirror(i, n) as i64).collect();
-            out = out.index_select(dim as isize, &Tensor::from_slice(&from, &[from.len()])?)?;
+            steps.push((dim as isize, Tensor::from_slice(&from, &[from.len()])?));
         }
-        Ok(out)
+        let out =
+            no_grad(|| steps.iter().try_fold(self.clone(), |x, (dim, from)| x.index_select(*dim, from)))?;
+        let full = self.layout().shape.clone();
+        out.record(name, &[self], |_| {
+            move |_, g| {
+                let back = |g: Tensor, (dim, from): &(isize, Tensor)| {
+                    let mut shape = g.layout().shape.clone();
+                    shape[*dim as usize] = full[*dim as usize];
+                    Tensor::zeros(&shape, g.dtype())?.index_add(*dim, from, &g, Scalar::Int(1))
+                };
+                grads![Some(steps.iter().rev().try_fold(g.clone(), back)?)]
+            }
+        })
     }
 
     fn check_pad(&self, pads: &[isize], mode: &str) -> Result<()> {

@@ -62,15 +62,15 @@ impl Tensor {
         if other.rank() != 2 {
             return Err(runtime!("mat2 must be a matrix"));
         }
-        self.check_inner(other)?;
+        self.check_inner("mm", other)?;
         same_dtype(self, other)
     }
 
-    fn check_inner(&self, other: &Tensor) -> Result<()> {
+    fn check_inner(&self, op: &str, other: &Tensor) -> Result<()> {
         let (a, b) = (self.shape(), other.shape());
         if a[1] != b[0] {
             return Err(runtime!(
-                "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
+                "{op}: mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
                 a[0],
                 a[1],
                 b[0],
@@ -242,7 +242,7 @@ impl Tensor {
         if b.rank() != 2 {
             return Err(runtime!("mat2 must be a matrix, got {}-D tensor", b.rank()));
         }
-        a.check_inner(b)?;
+        a.check_inner("addmm", b)?;
         self.add_product("AddmmBackward0", a, b, beta, alpha, Tensor::mm)
     }
 
@@ -311,7 +311,9 @@ impl Tensor {
 
     /// `self @ weight.T + bias` over the last dimension.
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        let plain = self.rank() >= 1 && weight.rank() == 2 && bias.is_none_or(|b| b.rank() == 1);
+        // Integers are added to afterwards: their products start from nothing.
+        let known = bias.is_none_or(|b| b.rank() == 1 && self.dtype().is_float());
+        let plain = self.rank() >= 1 && weight.rank() == 2 && known;
         if self.rank() == 0 || weight.rank() == 0 {
             return Err(runtime!(
                 "both arguments to linear need to be at least 1D, but they are {}D and {}D",
@@ -325,7 +327,7 @@ impl Tensor {
                 weight.rank()
             ));
         }
-        if weight.rank() == 1 && bias.is_some_and(|b| b.rank() > 0) {
+        if weight.rank() == 1 && self.rank() < 3 && bias.is_some_and(|b| b.rank() > 0) {
             return Err(runtime!("addmm: mat2 must be a matrix, got 1-D tensor"));
         }
         if !plain {

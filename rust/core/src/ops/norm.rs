@@ -185,6 +185,15 @@ impl BatchNorm<'_> {
         Ok(Channels { n: x.shape()[0], c, inner: x.shape()[2..].iter().product() })
     }
 
+    /// Nothing, still with history: weight and bias get gradients of zeros.
+    fn of_nothing(&self, x: &Tensor) -> Result<Tensor> {
+        let scaled = match self.weight {
+            Some(w) => x.dup()?.mul(&w.select(0, 0)?)?,
+            None => x.dup()?,
+        };
+        self.bias.map_or(Ok(scaled.clone()), |b| scaled.add(&b.select(0, 0)?))
+    }
+
     /// Mean and 1 / sqrt(var + eps) as float64; in training those of `x`, and the running ones follow.
     fn statistics(&self, d: Channels, x: &Tensor) -> Result<(Tensor, Tensor)> {
         let (mean, var) = match (self.training, self.running_mean, self.running_var) {
@@ -221,10 +230,10 @@ impl BatchNorm<'_> {
 impl Tensor {
     /// `(x - mean) / sqrt(var + eps) * weight + bias` for each channel.
     pub fn batch_norm(&self, how: BatchNorm) -> Result<Tensor> {
-        let d = how.check(self)?;
-        if self.numel() == 0 {
-            return self.dup();
+        if self.numel() == 0 && self.rank() > 1 {
+            return how.of_nothing(self);
         }
+        let d = how.check(self)?;
         let x = self.wide()?;
         let (mean, invstd) = how.statistics(d, &x)?;
         let affine = Affine { weight: how.weight, bias: how.bias };

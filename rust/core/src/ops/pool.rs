@@ -14,7 +14,7 @@ use crate::layout::Layout;
 use crate::shape::{Dims, show};
 use crate::tensor::Tensor;
 use crate::tensor::tape::wants_record;
-use crate::{grads, runtime};
+use crate::{grads, missing, runtime};
 
 /// The arguments of a pool as they are given: one number or two; no stride stands for that of the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +100,8 @@ impl Windows<'_> {
         }
         if out.contains(&0) {
             let c = lead[lead.len() - 1];
+            let out =
+                [0, 1].map(|a| missing_size(size[a], kernel[a], stride[a], pad[a], dilation[a], self.ceil));
             return Err(runtime!(
                 "Given input size: ({c}x{}x{}). Calculated output size: ({c}x{}x{}). Output size is too small",
                 size[0],
@@ -118,6 +120,14 @@ impl Windows<'_> {
             out,
         })
     }
+}
+
+/// The number of windows as PyTorch counts them where none fits: it may be less than 0.
+fn missing_size(size: usize, kernel: usize, stride: usize, pad: usize, dilation: usize, ceil: bool) -> isize {
+    let [size, kernel, stride, pad, dilation] = [size, kernel, stride, pad, dilation].map(|n| n as isize);
+    let room = size + 2 * pad - dilation * (kernel - 1) - 1 + if ceil { stride - 1 } else { 0 };
+    let n = room.div_euclid(stride) + 1;
+    if ceil && (n - 1) * stride >= size + pad { n - 1 } else { n }
 }
 
 enum Kind {
@@ -261,6 +271,12 @@ impl Tensor {
             ));
         }
         let out = out.map(|n| n as usize);
+        if out == [1, 1] && !self.dtype().is_float() {
+            return Err(missing!(
+                "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {}",
+                self.dtype().scalar_type()
+            ));
+        }
         let d = Adaptive2d { planes: lead.iter().product(), size: [plane[0], plane[1]], out };
         let (full, pooled) = (self.layout().shape.clone(), self.resized_plane(out));
         let first = if out == [1, 1] { "MeanBackward1" } else { "AdaptiveAvgPool2DBackward0" };
@@ -274,14 +290,22 @@ impl Tensor {
     }
 
     pub fn max_pool1d(&self, windows: Windows) -> Result<Tensor> {
-        check_row("max_pool1d", self)?;
         let one = row_windows("max_pool1d", windows)?;
+        one.check_max(self)?;
+        if !self.dtype().is_float() {
+            return Err(Error::NotImplemented { op: "max_pool1d_impl".into(), dtype: self.dtype() });
+        }
         self.as_row(|x| x.max_pool2d(one.as_windows()))
     }
 
     /// The largest number of every window, and where in its row it stands.
     pub fn max_pool1d_with_indices(&self, windows: Windows) -> Result<(Tensor, Tensor)> {
-        check_row("max_pool1d_with_indices", self)?;
+        if !matches!(self.rank(), 2 | 3) {
+            return Err(runtime!(
+                "Expected 2 to 3 dimensions, but got {}-dimensional tensor for argument #1 'self' (while checking arguments for max_pool1d)",
+                self.rank()
+            ));
+        }
         let one = row_windows("max_pool1d_with_indices", windows)?;
         let (out, place) = self.unsqueeze(-2)?.max_pool2d_with_indices(one.as_windows())?;
         Ok((out.squeeze(Some(&[-2]))?, place.squeeze(Some(&[-2]))?))
@@ -309,16 +333,6 @@ impl Tensor {
     }
 }
 
-/// A max pool over one dimension takes (C, L) or (N, C, L).
-fn check_row(op: &str, x: &Tensor) -> Result<()> {
-    match x.rank() {
-        2 | 3 => Ok(()),
-        rank => Err(runtime!(
-            "Expected 2 to 3 dimensions, but got {rank}-dimensional tensor for argument #1 'self' (while checking arguments for {op})"
-        )),
-    }
-}
-
 /// The windows of a pool over one dimension, with a height of 1.
 struct RowWindows {
     kernel: [isize; 2],
@@ -332,6 +346,43 @@ impl RowWindows {
     fn as_windows(&self) -> Windows<'_> {
         let RowWindows { kernel, stride, padding, dilation, ceil } = self;
         Windows { kernel, stride, padding, dilation, ceil: *ceil }
+    }
+}
+
+impl RowWindows {
+    /// What `max_pool1d` refuses, in its words, which are not those of `max_pool2d`.
+    fn check_max(&self, x: &Tensor) -> Result<()> {
+        if !matches!(x.rank(), 2 | 3) || x.shape()[x.rank() - 2..].contains(&0) {
+            return Err(runtime!(
+                "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{}",
+                show(x.shape())
+            ));
+        }
+        let ([_, kernel], [_, stride], [_, pad], [_, dilation]) =
+            (self.kernel, self.stride, self.padding, self.dilation);
+        for (what, n) in [("kernel_size", kernel), ("stride", stride)] {
+            if n <= 0 {
+                return Err(runtime!("max_pool1d() {what} must be greater than zero, but got {n}"));
+            }
+        }
+        if pad < 0 {
+            return Err(runtime!("max_pool1d() padding must be non-negative, but got {pad}"));
+        }
+        if pad > kernel / 2 {
+            return Err(runtime!(
+                "max_pool1d() padding should be at most half of kernel size, but got padding={pad} and kernel_size={kernel}"
+            ));
+        }
+        if dilation <= 0 {
+            return Err(runtime!("max_pool1d() dilation must be greater than zero, but got {dilation}"));
+        }
+        let whole = [kernel, stride, pad, dilation].map(|n| n as usize);
+        let size = x.shape()[x.rank() - 1];
+        if out_size(size, whole[0], whole[1], whole[2], whole[3], self.ceil) == 0 {
+            let out = missing_size(size, whole[0], whole[1], whole[2], whole[3], self.ceil);
+            return Err(runtime!("max_pool1d() Invalid computed output size: {out}"));
+        }
+        Ok(())
     }
 }
 

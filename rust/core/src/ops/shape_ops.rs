@@ -242,7 +242,7 @@ impl Tensor {
         }
         let lead = sizes.len() - self.rank();
         let mut shape = Dims::new();
-        for (i, &n) in sizes.iter().enumerate() {
+        for (i, &n) in sizes.iter().enumerate().rev() {
             let own = i.checked_sub(lead).map(|i| self.shape()[i]);
             shape.push(match (n, own) {
                 (-1, Some(own)) => own,
@@ -262,6 +262,7 @@ impl Tensor {
                 (n, _) => n as usize,
             });
         }
+        shape.reverse();
         self.expand(&shape)
     }
 

@@ -26,6 +26,9 @@ impl Tensor {
         };
         let dim = wrap_dim(dim, x.rank())?;
         if !x.dtype().is_float() {
+            if x.numel() == 0 {
+                return x.dup(); // PyTorch looks at the dtype only where there is something to do
+            }
             let op = match (kind, dim + 1 >= x.rank()) {
                 (Soft::Plain, true) => "softmax_lastdim_kernel_impl",
                 (Soft::Plain, false) => "softmax_kernel_impl",
