@@ -20,15 +20,15 @@ _NATIVE = """
     broadcast_shapes meshgrid cartesian_prod result_type promote_types can_cast logspace
     conv1d conv2d
     layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
-    as_tensor asarray frombuffer
+    as_tensor asarray frombuffer repeat_interleave
 """.split()
 
 # Methods that are functions too. A name is skipped as long as Tensor lacks it.
 _METHODS = """
     abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax angle any
     arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere as_strided asin asinh atan
-    atan2 atanh baddbmm bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm
-    broadcast_to bucketize ceil chunk clamp clamp_max clamp_min clip clone conj copysign cos cosh count_nonzero cross
+    atan2 atanh baddbmm bernoulli bincount bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
+    bitwise_xor bmm broadcast_to bucketize ceil chunk clamp clamp_max clamp_min clip clone conj copysign cos cosh count_nonzero cross
     cummax cummin cumprod cumsum deg2rad detach diag diag_embed diagflat diagonal diff digamma dist div divide dot
     dsplit eq equal erf erfc erfinv exp exp2 expand_copy expm1 fix flatten flip fliplr flipud float_power floor
     floor_divide fmax fmin fmod frac gather gcd ge ger greater greater_equal gt heaviside histc hsplit hypot i0
@@ -38,7 +38,7 @@ _METHODS = """
     masked_scatter masked_select matmul max maximum mean median min minimum mm mode moveaxis movedim msort mul multinomial
     multiply mv nan_to_num nanmean nanmedian nansum narrow ne neg negative nextafter nonzero norm not_equal numel
     outer permute pinverse polygamma positive pow prelu prod put quantile rad2deg ravel reciprocal relu relu_
-    remainder renorm repeat_interleave reshape resolve_conj resolve_neg roll rot90 round rsqrt rsub scatter
+    remainder renorm reshape resolve_conj resolve_neg roll rot90 round rsqrt rsub scatter
     scatter_add scatter_reduce select selu sgn sigmoid sigmoid_ sign signbit sin sinc sinh slice_scatter softmax sort
     split sqrt square squeeze std std_mean sub subtract sum swapaxes swapdims t take take_along_dim tan tanh tanh_
     tensor_split tensordot tile topk trace transpose tril triu true_divide trunc unbind unflatten unfold unique

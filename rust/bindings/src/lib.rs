@@ -88,7 +88,7 @@ mod module {
         randperm,
     };
     #[pymodule_export]
-    use crate::tensor::rearrange::constant_pad_nd;
+    use crate::tensor::rearrange::{constant_pad_nd, repeat_interleave};
     #[pymodule_export]
     use crate::tensor::stats::linalg_vector_norm;
     #[pymodule_export]

@@ -96,11 +96,14 @@ impl Layout {
         false
     }
 
-    /// A fresh layout for a result shaped like this one: it keeps the order of the dimensions in memory
-    /// if this layout is dense, and is row-major otherwise (`torch.preserve_format`).
+    /// A fresh dense layout for a result shaped like this one, with the same order of the dimensions in memory
+    /// (`torch.preserve_format`).
     pub fn preserved(&self) -> Layout {
-        if self.is_contiguous() || !self.is_dense() {
+        if self.is_contiguous() {
             return Layout::contiguous(&self.shape);
+        }
+        if !self.is_dense() {
+            return elementwise(&self.shape, &[self]);
         }
         Layout { shape: self.shape.clone(), strides: self.strides.clone(), offset: 0 }
     }

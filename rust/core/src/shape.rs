@@ -93,7 +93,9 @@ pub fn infer_size(shape: &[isize], numel: usize) -> Result<Dims> {
         match n {
             -1 if hole.is_some() => return Err(runtime!("only one dimension can be inferred")),
             -1 => hole = Some(i),
-            n if n < 0 => return Err(runtime!("invalid shape dimension {n}")),
+            n if n < 0 => {
+                return Err(runtime!("invalid shape dimension {n} at index {i} of shape {}", show(shape)));
+            }
             n => known = known.saturating_mul(n as usize),
         }
     }

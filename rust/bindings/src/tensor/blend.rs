@@ -17,11 +17,14 @@ fn bounds(min: Option<Operand>, max: Option<Operand>) -> PyResult<Bounds> {
     let (min, max) = (min.map(|m| m.0), max.map(|m| m.0));
     let number = |t: &Option<Tensor>| t.as_ref().is_none_or(Tensor::is_wrapped);
     let item = |t: Option<Tensor>| t.map(|t| t.item().map_err(raise)).transpose();
+    let zero_dim = |t: &Option<Tensor>| t.as_ref().is_none_or(|t| t.rank() == 0);
     match (number(&min), number(&max)) {
         (true, true) => Ok(Bounds::Numbers(item(min)?, item(max)?)),
         _ if [&min, &max].iter().all(|t| t.as_ref().is_none_or(|t| !t.is_wrapped())) => {
             Ok(Bounds::Tensors(min, max))
         }
+        // Next to a number, a zero-dim tensor is one too.
+        _ if zero_dim(&min) && zero_dim(&max) => Ok(Bounds::Numbers(item(min)?, item(max)?)),
         _ => Err(raise(type_error!(
             "clamp() received an invalid combination of arguments: min and max must be two tensors or two numbers"
         ))),
@@ -50,30 +53,47 @@ macro_rules! clamps {
                 let bounds = bounds(min, max)?;
                 run_inplace(slf, |x| match &bounds {
                     Bounds::Numbers(min, max) => x.clamp_(*min, *max),
-                    Bounds::Tensors(min, max) => x.inplace(|x| x.clamp_tensor(min.as_ref(), max.as_ref())),
+                    Bounds::Tensors(min, max) => {
+                        min.iter().chain(max).try_for_each(|t| x.check_overlap(&[t]))?;
+                        x.inplace(|x| x.clamp_tensor(min.as_ref(), max.as_ref()))
+                    }
                 })
             })*
-
-            fn clamp_min(&self, py: Python<'_>, min: Operand) -> PyResult<Py<PyTensor>> {
-                self.clamp(py, Some(min), None)
-            }
-
-            fn clamp_min_<'py>(slf: &Bound<'py, Self>, min: Operand) -> PyResult<Bound<'py, Self>> {
-                PyTensor::clamp_(slf, Some(min), None)
-            }
-
-            fn clamp_max(&self, py: Python<'_>, max: Operand) -> PyResult<Py<PyTensor>> {
-                self.clamp(py, None, Some(max))
-            }
-
-            fn clamp_max_<'py>(slf: &Bound<'py, Self>, max: Operand) -> PyResult<Bound<'py, Self>> {
-                PyTensor::clamp_(slf, None, Some(max))
-            }
         }
     };
 }
 
 clamps! { clamp, clamp_; clip, clip_; }
+
+macro_rules! one_bound {
+    ($($name:ident, $inplace:ident, $bound:ident, $number:ident, $tensor:ident, $node:literal;)*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(fn $name(&self, py: Python<'_>, $bound: Operand) -> PyResult<Py<PyTensor>> {
+                let x = self.tensor(py);
+                run(py, x.numel(), || one_bound!(x, $bound.0, $number, $tensor, $node))
+            }
+
+            fn $inplace<'py>(slf: &Bound<'py, Self>, $bound: Operand) -> PyResult<Bound<'py, Self>> {
+                run_inplace(slf, |x| {
+                    x.check_overlap(&[&$bound.0])?;
+                    x.inplace(|x| one_bound!(x, $bound.0, $number, $tensor, $node))
+                })
+            })*
+        }
+    };
+    ($x:ident, $bound:expr, $number:ident, $tensor:ident, $node:literal) => {
+        match $bound.is_wrapped() {
+            true => $x.$number($bound.item()?),
+            false => $x.$tensor($node, &$bound),
+        }
+    };
+}
+
+one_bound! {
+    clamp_min, clamp_min_, min, clamp_min, clamp_min_tensor, "ClampMinBackward1";
+    clamp_max, clamp_max_, max, clamp_max, clamp_max_tensor, "ClampMaxBackward1";
+}
 
 #[pymethods]
 impl PyTensor {

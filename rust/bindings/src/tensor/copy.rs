@@ -137,13 +137,26 @@ impl PyTensor {
         run_inplace(slf, |x| x.copy_(&other.0))
     }
 
-    /// Set every element to one number.
-    fn fill_<'py>(slf: &Bound<'py, Self>, value: Number) -> PyResult<Bound<'py, Self>> {
-        run_inplace(slf, |x| x.fill_(value.0))
+    /// Set every element to one number, or to a zero-dim tensor.
+    fn fill_<'py>(slf: &Bound<'py, Self>, value: Operand) -> PyResult<Bound<'py, Self>> {
+        run_inplace(slf, |x| match value.0.is_wrapped() {
+            true => x.fill_(value.0.item()?),
+            false => x.fill_tensor_(&value.0),
+        })
     }
 
     fn zero_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.zero_())
+    }
+
+    /// One number on the main diagonal; with `wrap`, on the ones below it in a tall matrix too.
+    #[pyo3(signature = (fill_value, wrap = false))]
+    fn fill_diagonal_<'py>(
+        slf: &Bound<'py, Self>,
+        fill_value: Number,
+        wrap: bool,
+    ) -> PyResult<Bound<'py, Self>> {
+        run_inplace(slf, |x| x.fill_diagonal_(fill_value.0, wrap))
     }
 
     /// Another shape in place; the elements are kept in memory order, new ones are uninitialised.

@@ -2,12 +2,12 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyFloat, PyList, PyTuple};
 use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::promote::default_dtype;
 use tensorrs_core::{DType, Device, Scalar, Tensor};
 
-use crate::args::{Arg, Number, shape, varargs};
+use crate::args::{Arg, Number, shape, type_name, varargs};
 use crate::border::{PyTensor, call, raise, wrap};
 use crate::types::{DTypeArg, DeviceArg};
 
@@ -76,14 +76,63 @@ pub fn start_history(t: &Tensor) -> PyResult<()> {
 }
 
 /// The shape in `*size` or `size=`.
-fn sizes<'py>(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Vec<usize>> {
-    if let Some(kwargs) = kwargs
-        && let Some(size) = kwargs.get_item("size")?
-    {
-        kwargs.del_item("size")?;
-        return shape(&varargs(&PyTuple::new(args.py(), [size])?)?);
+fn sizes<'py>(
+    op: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Vec<usize>> {
+    let named = kwargs.map(|k| k.get_item("size")).transpose()?.flatten();
+    let sizes = match (&named, kwargs) {
+        (Some(size), Some(kwargs)) => {
+            kwargs.del_item("size")?;
+            whole_numbers(op, &PyTuple::new(args.py(), [size])?)?
+        }
+        _ => whole_numbers(op, args)?,
+    };
+    if op == "zeros" && sizes.iter().any(|&n| n < 0) {
+        return Err(raise(tensorrs_core::runtime!("zeros: Dimension size must be non-negative.")));
     }
-    shape(&varargs(args)?)
+    shape(&sizes)
+}
+
+/// Sizes as `*size` or one sequence; what is no whole number is named with its place.
+fn whole_numbers(op: &str, args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+    let wrong = |ob: &Bound<'_, PyAny>| -> PyResult<bool> {
+        Ok(!ob.is_instance_of::<PyTensor>()
+            && (ob.is_instance_of::<PyFloat>() || !ob.hasattr("__index__")?))
+    };
+    let first = if args.len() == 1 { Some(args.get_item(0)?) } else { None };
+    let sequence = |ob: &Bound<'_, PyAny>| ob.is_instance_of::<PyTuple>() || ob.is_instance_of::<PyList>();
+    match &first {
+        Some(one) if sequence(one) => unpack(op, one, &wrong)?,
+        Some(one) if wrong(one)? => {
+            let found = type_name(one);
+            return Err(PyTypeError::new_err(format!(
+                "{op}(): argument 'size' (position 1) must be tuple of ints, not {found}"
+            )));
+        }
+        _ => unpack(op, args.as_any(), &wrong)?,
+    }
+    varargs(args)
+}
+
+/// Refuse the first item of a sequence that is no whole number.
+fn unpack<'py>(
+    op: &str,
+    items: &Bound<'py, PyAny>,
+    wrong: &impl Fn(&Bound<'py, PyAny>) -> PyResult<bool>,
+) -> PyResult<()> {
+    for (i, item) in items.try_iter()?.enumerate() {
+        let item = item?;
+        if wrong(&item)? {
+            return Err(PyTypeError::new_err(format!(
+                "{op}(): argument 'size' failed to unpack the object at pos {} with error \"type must be tuple of ints,but got {}\"",
+                i + 1,
+                type_name(&item)
+            )));
+        }
+    }
+    Ok(())
 }
 
 macro_rules! filled {
@@ -96,7 +145,7 @@ macro_rules! filled {
             size: &Bound<'py, PyTuple>,
             kwargs: Option<&Bound<'py, PyDict>>,
         ) -> PyResult<Py<PyTensor>> {
-            let shape = sizes(size, kwargs)?;
+            let shape = sizes(stringify!($name), size, kwargs)?;
             let options = Options::parse(stringify!($name), kwargs)?;
             let make: fn(Layout, DType, Device) -> tensorrs_core::Result<Tensor> = $make;
             let (dtype, device) = (options.dtype(), options.device.unwrap_or(Device::Cpu));
@@ -124,7 +173,7 @@ pub fn full<'py>(
     fill_value: Number,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
-    let shape = shape(&varargs(&PyTuple::new(py, [size])?)?)?;
+    let shape = shape(&whole_numbers("full", &PyTuple::new(py, [size])?)?)?;
     let options = Options::parse("full", kwargs)?;
     let dtype = options.dtype.unwrap_or(match fill_value.0 {
         Scalar::Float(_) => default_dtype(),
@@ -238,11 +287,11 @@ pub fn eye<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
     let options = Options::parse("eye", kwargs)?;
-    let natural = |n: i64| {
+    let natural = |which: &str, n: i64| {
         usize::try_from(n)
-            .map_err(|_| raise(tensorrs_core::runtime!("n must be greater or equal to 0, got {n}")))
+            .map_err(|_| raise(tensorrs_core::runtime!("{which} must be greater or equal to 0, got {n}")))
     };
-    let (n, m) = (natural(n)?, natural(m.unwrap_or(n))?);
+    let (n, m) = (natural("n", n)?, natural("m", m.unwrap_or(n))?);
     let dtype = options.dtype();
     let t = call(py, n * m, || Tensor::eye(n, m, dtype))?;
     options.finish(py, t)
@@ -278,7 +327,7 @@ impl PyTensor {
         size: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        self.new_filled(py, "new_zeros", sizes(size, kwargs)?, Some(Scalar::Int(0)), kwargs)
+        self.new_filled(py, "new_zeros", sizes("new_zeros", size, kwargs)?, Some(Scalar::Int(0)), kwargs)
     }
 
     #[pyo3(signature = (*size, **kwargs))]
@@ -288,7 +337,7 @@ impl PyTensor {
         size: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        self.new_filled(py, "new_ones", sizes(size, kwargs)?, Some(Scalar::Int(1)), kwargs)
+        self.new_filled(py, "new_ones", sizes("new_ones", size, kwargs)?, Some(Scalar::Int(1)), kwargs)
     }
 
     #[pyo3(signature = (*size, **kwargs))]
@@ -298,7 +347,7 @@ impl PyTensor {
         size: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        self.new_filled(py, "new_empty", sizes(size, kwargs)?, None, kwargs)
+        self.new_filled(py, "new_empty", sizes("new_empty", size, kwargs)?, None, kwargs)
     }
 
     #[pyo3(signature = (size, fill_value, **kwargs))]

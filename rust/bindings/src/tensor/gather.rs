@@ -14,18 +14,16 @@ fn meet(reduce: Option<&str>) -> PyResult<Meet> {
         None => Ok(Meet::Replace),
         Some("add") => Ok(Meet::Add),
         Some("multiply") => Ok(Meet::Multiply),
-        Some(other) => Err(PyRuntimeError::new_err(format!(
-            "reduce argument must be either add or multiply, got {other}"
-        ))),
+        Some(_) => Err(PyRuntimeError::new_err("reduce argument must be either add or multiply.")),
     }
 }
 
 /// A number stands for a tensor shaped like the index.
-fn source(x: &Tensor, index: &Tensor, src: &Operand) -> Result<Tensor> {
-    if src.0.is_wrapped() {
-        return src.0.to_dtype(x.dtype())?.expand(index.shape());
+fn scattered(x: &Tensor, dim: isize, index: &Tensor, src: &Operand, meet: Meet) -> Result<Tensor> {
+    match src.0.is_wrapped() {
+        true => x.scatter_value(dim, index, src.0.item()?, meet),
+        false => x.scatter(dim, index, &src.0, meet),
     }
-    Ok(src.0.clone())
 }
 
 /// A method and its in-place twin that differ in nothing else.
@@ -79,7 +77,7 @@ impl PyTensor {
         reduce: Option<&str>,
     ) -> PyResult<Py<PyTensor>> {
         let (x, meet, src) = (self.tensor(py), meet(reduce)?, given(src, value)?);
-        run(py, x.numel(), || x.scatter(dim, &index.0, &source(&x, &index.0, &src)?, meet))
+        run(py, x.numel(), || scattered(&x, dim, &index.0, &src, meet))
     }
 
     #[pyo3(signature = (dim, index, src = None, *, value = None, reduce = None))]
@@ -92,7 +90,10 @@ impl PyTensor {
         reduce: Option<&str>,
     ) -> PyResult<Bound<'py, Self>> {
         let (meet, src) = (meet(reduce)?, given(src, value)?);
-        run_inplace(slf, |x| x.inplace(|x| x.scatter(dim, &index.0, &source(x, &index.0, &src)?, meet)))
+        run_inplace(slf, |x| {
+            x.check_overlap(&[&index.0, &src.0])?;
+            x.inplace(|x| scattered(x, dim, &index.0, &src, meet))
+        })
     }
 
     fn index_select(&self, py: Python<'_>, dim: isize, index: Arg) -> PyResult<Py<PyTensor>> {

@@ -92,6 +92,10 @@ macro_rules! numpy_joins {
         #[pyo3(signature = (tensors, *, out = None))]
         pub fn $name(py: Python<'_>, tensors: Tensors, out: Option<&Bound<'_, PyTensor>>) -> PyResult<Py<PyTensor>> {
             let result = call(py, work(&tensors.0), || {
+                if tensors.0.is_empty() {
+                    let name = stringify!($name);
+                    return Err(tensorrs_core::runtime!("{name} expects a non-empty TensorList"));
+                }
                 let parts: Vec<Tensor> = tensors.0.iter().map(|$t| $prepare).collect::<tensorrs_core::Result<_>>()?;
                 let dim: fn(&[Tensor]) -> isize = $dim;
                 Tensor::cat(&parts, dim(&parts))

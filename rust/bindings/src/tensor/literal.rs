@@ -21,12 +21,39 @@ pub fn tensor<'py>(
 ) -> PyResult<Py<PyTensor>> {
     let options = Options::parse("tensor", kwargs)?;
     if data.is_instance_of::<PyTensor>() {
-        let text = "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), rather than tensorrs.tensor(sourceTensor).";
-        py.import("warnings")?
-            .call_method1("warn", (text, py.get_type::<pyo3::exceptions::PyUserWarning>(), 2))?;
+        warn_of_copy(py, "tensorrs.tensor(sourceTensor)")?;
     }
     let t = parse(py, data, options.dtype)?;
     options.finish(py, t)
+}
+
+#[pymethods]
+impl PyTensor {
+    /// A copy of `data` as a tensor of this one's dtype.
+    #[pyo3(signature = (data, **kwargs))]
+    fn new_tensor<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let options = Options::parse("new_tensor", kwargs)?;
+        if data.is_instance_of::<PyTensor>() {
+            warn_of_copy(py, "tensor.new_tensor(sourceTensor)")?;
+        }
+        let dtype = options.dtype.unwrap_or(self.tensor(py).dtype());
+        let t = parse(py, data, Some(dtype))?;
+        options.finish(py, t)
+    }
+}
+
+fn warn_of_copy(py: Python<'_>, call: &str) -> PyResult<()> {
+    let text = format!(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), rather than {call}."
+    );
+    py.import("warnings")?
+        .call_method1("warn", (text, py.get_type::<pyo3::exceptions::PyUserWarning>(), 2))?;
+    Ok(())
 }
 
 /// Parse without history or options; the dtype is PyTorch's guess where none is given.
@@ -43,10 +70,12 @@ pub fn parse(py: Python<'_>, data: &Bound<'_, PyAny>, dtype: Option<DType>) -> P
         return no_grad(|| t.copied(dtype.unwrap_or(t.dtype()), t.layout().preserved())).map_err(raise);
     }
     let mut found = Found::default();
-    measure(data, 0, &mut found)?;
+    measure(data, 0, true, &mut found)?;
     let dtype = dtype.unwrap_or_else(|| found.dtype.unwrap_or_else(default_dtype));
     let mut numbers = Vec::new();
-    fill(data, 0, &found.shape, &mut numbers, dtype)?;
+    if !found.shape.contains(&0) {
+        fill(data, 0, &found.shape, &mut numbers, dtype)?;
+    }
     Tensor::from_scalars(&numbers, &found.shape, dtype).map_err(raise)
 }
 
@@ -83,13 +112,17 @@ fn is_number(ob: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// The shape along first elements, and the dtype over all.
-fn measure(ob: &Bound<'_, PyAny>, depth: usize, found: &mut Found) -> PyResult<()> {
+/// `first` is true on the way along first elements.
+fn measure(ob: &Bound<'_, PyAny>, depth: usize, first: bool, found: &mut Found) -> PyResult<()> {
     if ob.is_instance_of::<PyFloat>() {
         found.meet(default_dtype());
     } else if ob.is_instance_of::<PyBool>() {
         found.meet(DType::Bool);
     } else if ob.is_instance_of::<PyInt>() {
         found.meet(DType::I64);
+    } else if ob.is_instance_of::<PyString>() && first {
+        // A string is a sequence of strings, without end.
+        return Err(PyValueError::new_err(format!("too many dimensions '{}'", type_name(ob))));
     } else if ob.is_instance_of::<PyString>() {
         // PyTorch follows first elements down, and the first letter of a text is a text again.
         return Err(match depth > 0 && found.shape.len() == depth && ob.len()? > 0 {
@@ -103,11 +136,11 @@ fn measure(ob: &Bound<'_, PyAny>, depth: usize, found: &mut Found) -> PyResult<(
         if depth > 64 {
             return Err(PyValueError::new_err("too many dimensions"));
         }
-        if found.shape.len() == depth {
+        if first {
             found.shape.push(n);
         }
         for i in 0..n {
-            measure(&ob.get_item(i)?, depth + 1, found)?;
+            measure(&ob.get_item(i)?, depth + 1, first && i == 0, found)?;
         }
     } else if ob.hasattr("__index__")? {
         found.meet(DType::I64);
@@ -139,7 +172,11 @@ fn fill(
 ) -> PyResult<()> {
     if depth == shape.len() {
         if !is_number(ob)? && is_sequence(ob)? {
-            return Err(PyTypeError::new_err(format!("not a sequence of equal depth: {}", type_name(ob))));
+            let name = type_name(ob);
+            return Err(PyTypeError::new_err(match dtype.is_float() {
+                true => format!("must be real number, not {name}"),
+                false => format!("'{name}' object cannot be interpreted as an integer"),
+            }));
         }
         let n = match ob.extract::<Number>() {
             Ok(n) => n.0,

@@ -7,6 +7,32 @@ use tensorrs_core::Scalar;
 use crate::args::{Arg, Dims, Number, varargs};
 use crate::border::{PyTensor, run, run_inplace};
 
+/// `repeat_interleave(2)` or `repeat_interleave(tensor([1, 0, 2]))`.
+#[derive(FromPyObject)]
+pub enum Repeats {
+    Own(Arg),
+    Each(isize),
+}
+
+/// As the method; a tensor of repeats alone gives the indices of its elements, each that many times.
+#[pyfunction]
+#[pyo3(signature = (input, repeats = None, dim = None, *, output_size = None))]
+pub fn repeat_interleave(
+    py: Python<'_>,
+    input: &Bound<'_, PyTensor>,
+    repeats: Option<Repeats>,
+    dim: Option<isize>,
+    output_size: Option<isize>,
+) -> PyResult<Py<PyTensor>> {
+    match repeats {
+        Some(repeats) => input.get().repeat_interleave(py, repeats, dim, output_size),
+        None => {
+            let x = input.get().tensor(py);
+            run(py, x.numel(), || x.repeat_places(output_size))
+        }
+    }
+}
+
 #[pymethods]
 impl PyTensor {
     #[pyo3(signature = (*dims))]
@@ -92,9 +118,22 @@ impl PyTensor {
     /// The sum of the diagonal of a matrix.
     fn trace(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
-        run(py, 0, || match x.rank() {
-            2 => x.diagonal(0, 0, 1)?.sum(&[], false, None),
-            n => Err(tensorrs_core::runtime!("trace: expected a matrix, but got tensor with dim {n}")),
+        run(py, 0, || x.trace())
+    }
+
+    /// Each element (of a dimension, or of the flattened tensor) several times in a row.
+    #[pyo3(signature = (repeats, dim = None, *, output_size = None))]
+    fn repeat_interleave(
+        &self,
+        py: Python<'_>,
+        repeats: Repeats,
+        dim: Option<isize>,
+        output_size: Option<isize>,
+    ) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || match &repeats {
+            Repeats::Each(n) => x.repeat_interleave(*n, dim, output_size),
+            Repeats::Own(n) => x.repeat_interleave_by(&n.0, dim, output_size),
         })
     }
 }

@@ -25,6 +25,32 @@ enum Cuts {
     At(Vec<isize>),
 }
 
+/// NumPy's names for cuts along one dimension, into equal parts or at indices.
+macro_rules! numpy_splits {
+    ($($name:ident, $at_least:literal;)*) => {
+        #[pymethods]
+        impl PyTensor {
+            $(#[pyo3(signature = (*indices_or_sections))]
+            fn $name<'py>(
+                &self,
+                py: Python<'py>,
+                indices_or_sections: &Bound<'py, PyTuple>,
+            ) -> PyResult<Bound<'py, PyTuple>> {
+                let x = self.tensor(py);
+                let op = stringify!($name);
+                let one = if indices_or_sections.len() == 1 { Some(indices_or_sections.get_item(0)?) } else { None };
+                let parts = match one.map_or_else(|| indices_or_sections.extract(), |one| one.extract())? {
+                    Cuts::Sections(n) => run_all(py, 0, || x.split_equal(op, $at_least, n))?,
+                    Cuts::At(cuts) => run_all(py, 0, || x.split_equal_at(op, $at_least, &cuts))?,
+                };
+                tuple(py, parts)
+            })*
+        }
+    };
+}
+
+numpy_splits! { hsplit, 1; vsplit, 2; dsplit, 3; }
+
 #[pymethods]
 impl PyTensor {
     #[pyo3(signature = (*dims))]

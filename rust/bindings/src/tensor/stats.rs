@@ -107,6 +107,13 @@ impl PyTensor {
         run(py, x.numel(), || x.dist(&other.0, p.0.to_f64()))
     }
 
+    /// How often each number from 0 on occurs.
+    #[pyo3(signature = (weights = None, minlength = 0))]
+    fn bincount(&self, py: Python<'_>, weights: Option<Arg>, minlength: isize) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.bincount(weights.as_ref().map(|w| &w.0), minlength))
+    }
+
     #[pyo3(signature = (dim, keepdim = false))]
     fn logsumexp(&self, py: Python<'_>, dim: Dims, keepdim: bool) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

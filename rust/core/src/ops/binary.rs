@@ -11,7 +11,7 @@ pub use divide::Rounding;
 mod arith;
 mod bits;
 mod divide;
-mod extreme;
+pub(crate) mod extreme;
 mod power;
 mod special;
 
@@ -159,6 +159,7 @@ pub(crate) fn apply_inplace(
     op: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<()> {
     if !direct(x, &[other], dtype) {
+        x.check_overlap(&[other])?;
         return x.inplace(op);
     }
     x.check_inplace()?;

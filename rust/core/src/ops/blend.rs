@@ -5,8 +5,9 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::grads;
 use crate::layout;
+use crate::ops::binary::extreme::share;
 use crate::ops::binary::{apply_as, apply_inplace, common, device, direct, float_row};
-use crate::ops::promote::result_type;
+use crate::ops::promote::{check_fits, result_type};
 use crate::ops::unary::{float_unary_row, run};
 use crate::shape::broadcast;
 use crate::tensor::{Scalar, Tensor};
@@ -19,9 +20,9 @@ static CLAMP: Unary = float_unary_row!("clamp_scalar_cpu", |x, p| {
     let x = if x < p[0] as T { p[0] as T } else { x };
     if x > p[1] as T { p[1] as T } else { x }
 });
-// The gradient `g` where x lies within the bounds, both included.
+// The gradient `g` where x lies between the bounds; on a bound it is 0.
 static CLAMP_GRAD: Binary =
-    float_row!("clamp_backward", |x, g, p| if x >= p[0] as T && x <= p[1] as T { g } else { 0.0 });
+    float_row!("clamp_backward", |x, g, p| if x > p[0] as T && x < p[1] as T { g } else { 0.0 });
 // From the nearer end, so that both ends are exact.
 static LERP: Binary = float_row!("lerp_kernel_scalar", |a, b, p| {
     let w = p[0] as T;
@@ -48,7 +49,7 @@ impl Tensor {
             ));
         }
         let dtype = result_type(&[a, b]);
-        let shape = broadcast(&broadcast(a.shape(), b.shape())?, cond.shape())?;
+        let shape = broadcast(&broadcast(cond.shape(), a.shape())?, b.shape())?;
         let layout = layout::elementwise(&shape, &[cond.layout(), a.layout(), b.layout()]);
         let out = Tensor::empty_on(layout, dtype, device(cond, a))?;
         let mask = cond.cast_data(DType::Bool)?.expand_data(&shape)?;
@@ -66,7 +67,20 @@ impl Tensor {
 
     /// No less than `min` and no more than `max`, both numbers; where they cross, `max`.
     pub fn clamp(&self, min: Option<Scalar>, max: Option<Scalar>) -> Result<Tensor> {
+        self.clamp_as("ClampBackward1", min, max)
+    }
+
+    pub fn clamp_min(&self, min: Scalar) -> Result<Tensor> {
+        self.clamp_as("ClampMinBackward0", Some(min), None)
+    }
+
+    pub fn clamp_max(&self, max: Scalar) -> Result<Tensor> {
+        self.clamp_as("ClampMaxBackward0", None, Some(max))
+    }
+
+    fn clamp_as(&self, name: &'static str, min: Option<Scalar>, max: Option<Scalar>) -> Result<Tensor> {
         let dtype = clamp_type(self, min, max)?;
+        let (min, max) = representable(dtype, min, max)?;
         let bounds = numbers(min, max);
         let out = if dtype.is_float() && !bounds.iter().any(|b| b.is_nan()) {
             run(&CLAMP, bounds, &self.cast_data(dtype)?)?
@@ -81,11 +95,6 @@ impl Tensor {
                 None => low,
             }
         };
-        let name = match (min, max) {
-            (_, None) => "ClampMinBackward0",
-            (None, _) => "ClampMaxBackward0",
-            _ => "ClampBackward1",
-        };
         out.record(name, &[self], |save| {
             let x = save.input(0);
             move |ctx, g| grads![Some(clamp_grad(&x.get(ctx)?, g, bounds)?)]
@@ -94,6 +103,7 @@ impl Tensor {
 
     pub fn clamp_(&self, min: Option<Scalar>, max: Option<Scalar>) -> Result<()> {
         let dtype = clamp_type(self, min, max)?;
+        let (min, max) = representable(dtype, min, max)?;
         let bounds = numbers(min, max);
         if !dtype.is_float() || bounds.iter().any(|b| b.is_nan()) || !direct(self, &[], dtype) {
             return self.inplace(|x| x.clamp(min, max));
@@ -103,48 +113,64 @@ impl Tensor {
         self.written(None, false)
     }
 
-    /// As `clamp` with tensors as bounds.
+    /// As `clamp` with tensors as bounds. On a bound, x and the bound get half the gradient each.
     pub fn clamp_tensor(&self, min: Option<&Tensor>, max: Option<&Tensor>) -> Result<Tensor> {
-        let all: Vec<&Tensor> = [Some(self), min, max].into_iter().flatten().collect();
-        let dtype = result_type(&all);
         match (min, max) {
+            (Some(min), None) => self.clamp_min_tensor("ClampBackward0", min),
+            (None, Some(max)) => self.clamp_max_tensor("ClampBackward0", max),
+            (Some(min), Some(max)) => self.clamp_between(min, max),
             (None, None) => Err(no_bounds()),
-            (Some(min), None) => {
-                self.at_least_data(min, dtype)?.record("ClampMinBackward1", &[self, min], |save| {
-                    let (x, min) = (save.input(0), save.input(1));
-                    move |ctx, g| {
-                        let (x, min) = (x.get(ctx)?, min.get(ctx)?);
-                        split(g, &x.ge(&min)?, &x.lt(&min)?)
-                    }
-                })
-            }
-            (None, Some(max)) => {
-                self.at_most_data(max, dtype)?.record("ClampMaxBackward1", &[self, max], |save| {
-                    let (x, max) = (save.input(0), save.input(1));
-                    move |ctx, g| {
-                        let (x, max) = (x.get(ctx)?, max.get(ctx)?);
-                        split(g, &x.le(&max)?, &x.gt(&max)?)
-                    }
-                })
-            }
-            (Some(min), Some(max)) => {
-                let out = self.at_least_data(min, dtype)?.at_most_data(max, dtype)?;
-                out.record("ClampBackward0", &[self, min, max], |save| {
-                    let (x, min, max) = (save.input(0), save.input(1), save.input(2));
-                    move |ctx, g| {
-                        let (x, min, max) = (x.get(ctx)?, min.get(ctx)?, max.get(ctx)?);
-                        let zero = Tensor::wrapped(Scalar::Float(0.0))?;
-                        let crossed = max.lt(&min)?;
-                        let taken = |mask: Tensor| Tensor::choose(&mask, g, &zero);
-                        grads![
-                            ctx.when(0, || taken(x.ge(&min)?.logical_and(&x.le(&max)?)?))?,
-                            ctx.when(1, || taken(x.lt(&min)?.logical_and(&min.lt(&max)?)?))?,
-                            ctx.when(2, || taken(x.gt(&max)?.logical_or(&crossed)?))?
-                        ]
-                    }
-                })
-            }
         }
+    }
+
+    /// `name` is that of the node: `clamp` with one bound has another than `clamp_min`.
+    pub fn clamp_min_tensor(&self, name: &'static str, min: &Tensor) -> Result<Tensor> {
+        self.at_least_data(min, result_type(&[self, min]))?.record(name, &[self, min], |save| {
+            let (x, min) = (save.input(0), save.input(1));
+            move |ctx, g| {
+                let (x, min) = (x.get(ctx)?, min.get(ctx)?);
+                share(g, &x.eq(&min)?, &x.lt(&min)?, &x.gt(&min)?)
+            }
+        })
+    }
+
+    pub fn clamp_max_tensor(&self, name: &'static str, max: &Tensor) -> Result<Tensor> {
+        self.at_most_data(max, result_type(&[self, max]))?.record(name, &[self, max], |save| {
+            let (x, max) = (save.input(0), save.input(1));
+            move |ctx, g| {
+                let (x, max) = (x.get(ctx)?, max.get(ctx)?);
+                share(g, &x.eq(&max)?, &x.gt(&max)?, &x.lt(&max)?)
+            }
+        })
+    }
+
+    fn clamp_between(&self, min: &Tensor, max: &Tensor) -> Result<Tensor> {
+        let dtype = result_type(&[self, min, max]);
+        if dtype == DType::Bool {
+            return Err(crate::Error::NotImplemented { op: "clamp_cpu".into(), dtype });
+        }
+        let out = self.at_least_data(min, dtype)?.at_most_data(max, dtype)?;
+        out.record("ClampBackward0", &[self, min, max], |save| {
+            let (x, min, max) = (save.input(0), save.input(1), save.input(2));
+            move |ctx, g| {
+                let (x, min, max) = (x.get(ctx)?, min.get(ctx)?, max.get(ctx)?);
+                let zero = Tensor::wrapped(Scalar::Float(0.0))?;
+                let half = g.mul_number(0.5)?;
+                // On one bound of two different ones.
+                let (open, crossed) = (min.lt(&max)?, min.gt(&max)?);
+                let (low, high) = (x.eq(&min)?.logical_and(&open)?, x.eq(&max)?.logical_and(&open)?);
+                let taken = |mask: &Tensor, tie: &Tensor| {
+                    Tensor::choose(tie, &half, &Tensor::choose(mask, g, &zero)?)
+                };
+                let lost = x.lt(&min)?.logical_or(&x.gt(&max)?)?.logical_or(&crossed)?;
+                let ordered = min.le(&max)?;
+                grads![
+                    ctx.when(0, || taken(&lost.logical_not()?, &low.logical_or(&high)?))?,
+                    ctx.when(1, || taken(&x.lt(&min)?.logical_and(&ordered)?, &low))?,
+                    ctx.when(2, || taken(&x.gt(&max)?.logical_and(&ordered)?.logical_or(&crossed)?, &high))?
+                ]
+            }
+        })
     }
 
     /// `a + weight * (b - a)`: `a` at 0, `b` at 1.
@@ -173,11 +199,16 @@ impl Tensor {
                 self.dtype().scalar_type()
             ));
         }
-        let (a, b, w) = (self.detach_data(), end.detach_data(), weight.detach_data());
+        // Narrow floats are rounded once, at the end.
+        let dtype = self.dtype();
+        let wide = if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype };
+        let [a, b, w] = [self, end, weight].map(|t| t.detach_data().cast_data(wide));
+        let (a, b, w) = (a?, b?, w?);
         let span = b.sub(&a)?;
         let half = Tensor::wrapped(Scalar::Float(0.5))?;
         let near_end = b.sub(&span.mul(&w.sub_from(1.0)?)?)?;
-        let out = Tensor::choose(&w.abs()?.lt(&half)?, &a.add(&w.mul(&span)?)?, &near_end)?;
+        let out =
+            Tensor::choose(&w.abs()?.lt(&half)?, &a.add(&w.mul(&span)?)?, &near_end)?.cast_data(dtype)?;
         out.record("LerpBackward1", &[self, end, weight], |save| {
             let (a, b, w) = (save.input(0), save.input(1), save.input(2));
             move |ctx, g| {
@@ -220,14 +251,39 @@ fn clamp_grad(x: &Tensor, g: &Tensor, bounds: [f64; 2]) -> Result<Tensor> {
         return apply_as(&CLAMP_GRAD, bounds, x, g, g.dtype());
     }
     let [low, high] = bounds.map(|b| Tensor::wrapped(Scalar::Float(b)));
-    let inside = x.ge(&low?)?.logical_and(&x.le(&high?)?)?;
+    let inside = x.gt(&low?)?.logical_and(&x.lt(&high?)?)?;
     Tensor::choose(&inside, g, &Tensor::wrapped(Scalar::Float(0.0))?)
 }
 
-/// The gradient to the operand that was taken.
-fn split(g: &Tensor, first: &Tensor, second: &Tensor) -> Result<crate::tensor::Grads> {
-    let zero = Tensor::wrapped(Scalar::Float(0.0))?;
-    grads![Some(Tensor::choose(first, g, &zero)?), Some(Tensor::choose(second, g, &zero)?)]
+/// Bounds as the dtype can hold them: those beyond its range do nothing, or leave no number at all and are refused.
+fn representable(
+    dtype: DType,
+    min: Option<Scalar>,
+    max: Option<Scalar>,
+) -> Result<(Option<Scalar>, Option<Scalar>)> {
+    if dtype.is_float() {
+        for bound in [min, max].into_iter().flatten() {
+            check_fits(bound, dtype)?;
+        }
+        return Ok((min, max));
+    }
+    let (least, most) = match dtype {
+        DType::U8 => (0, 255),
+        DType::I8 => (-128, 127),
+        DType::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        DType::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => return Ok((min, max)),
+    };
+    let beyond = |which: &str, n: i64| {
+        let name = dtype.scalar_type();
+        runtime!("Clamp {which} value {n} is outside the representable range of {name}")
+    };
+    let (low, high) = (min.map(|n| n.to::<i64>()), max.map(|n| n.to::<i64>()));
+    match (low, high) {
+        (Some(n), _) if n > most => Err(beyond("min", n)),
+        (_, Some(n)) if n < least => Err(beyond("max", n)),
+        _ => Ok((low.map(|n| Scalar::Int(n.max(least))), high.map(|n| Scalar::Int(n.min(most))))),
+    }
 }
 
 fn numbers(min: Option<Scalar>, max: Option<Scalar>) -> [f64; 2] {
@@ -263,17 +319,6 @@ fn check_dtype(x: &Tensor, other: &Tensor, what: &str) -> Result<()> {
     if x.dtype() == other.dtype() {
         return Ok(());
     }
-    let name = |t: &Tensor| match t.dtype() {
-        DType::F32 => "float",
-        DType::F64 => "double",
-        DType::F16 => "c10::Half",
-        DType::BF16 => "c10::BFloat16",
-        DType::I64 => "long int",
-        DType::I32 => "int",
-        DType::I16 => "short int",
-        DType::I8 => "signed char",
-        DType::U8 => "unsigned char",
-        DType::Bool => "bool",
-    };
+    let name = |t: &Tensor| t.dtype().cpp_name();
     Err(runtime!("expected dtype {} for `{what}` but got dtype {}", name(x), name(other)))
 }

@@ -35,6 +35,17 @@ static LT: Test = test_row!("lt_cpu", |a, b| a < b);
 #[allow(clippy::bool_comparison)]
 static LE: Test = test_row!("le_cpu", |a, b| a <= b);
 
+/// `k(b, a)`; shapes and order of dimensions are still those of `a` with `b`.
+fn swapped(k: &Test, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.shape() == b.shape() && a.is_contiguous() && b.is_contiguous() {
+        return test(k, b, a);
+    }
+    let shape = broadcast(a.shape(), b.shape())?;
+    let layout = layout::elementwise(&shape, &[a.layout(), b.layout()]);
+    let out = test(k, b, a)?;
+    if out.strides() == layout.strides.as_slice() { Ok(out) } else { out.copied(DType::Bool, layout) }
+}
+
 fn test(k: &Test, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let dtype = common(a, b);
     if a.shape() == b.shape() && a.dtype() == b.dtype() && a.is_contiguous() && b.is_contiguous() {
@@ -78,12 +89,12 @@ impl Tensor {
 
     /// `x > y`
     pub fn gt(&self, other: &Tensor) -> Result<Tensor> {
-        test(&LT, other, self)
+        swapped(&LT, self, other)
     }
 
     /// `x >= y`
     pub fn ge(&self, other: &Tensor) -> Result<Tensor> {
-        test(&LE, other, self)
+        swapped(&LE, self, other)
     }
 
     /// Whether shapes and all elements are equal.
@@ -214,6 +225,7 @@ macro_rules! inplace_tests {
     ($($name:ident, $inplace:ident;)*) => {
         impl Tensor {
             $(pub fn $inplace(&self, other: &Tensor) -> Result<()> {
+                self.check_overlap(&[other])?;
                 self.inplace(|x| x.$name(other))
             })*
         }

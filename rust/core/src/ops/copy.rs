@@ -3,9 +3,10 @@
 use crate::backend::{View, backend};
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::grads;
 use crate::layout::Layout;
+use crate::ops::promote::check_fits;
 use crate::tensor::{Scalar, Tensor};
-use crate::{grads, runtime};
 
 impl Tensor {
     /// What a backend sees of this tensor.
@@ -25,17 +26,7 @@ impl Tensor {
 
     /// Set every element, no history, no version.
     pub fn fill_data(&self, value: Scalar) -> Result<()> {
-        if !value.fits(self.dtype()) {
-            let name = match self.dtype() {
-                DType::F32 => "float",
-                DType::I32 => "int",
-                DType::U8 => "uint8_t",
-                DType::I8 => "int8_t",
-                DType::I16 => "int16_t",
-                _ => "int64_t",
-            };
-            return Err(runtime!("value cannot be converted to type {name} without overflow"));
-        }
+        check_fits(value, self.dtype())?;
         self.write(&Tensor::full_scalar(value, self.dtype())?)
     }
 
@@ -58,6 +49,15 @@ impl Tensor {
         } else {
             self.copied(self.dtype(), Layout::contiguous(self.shape()))
         }
+    }
+
+    /// This fresh result with the order of dimensions in memory that `like` has.
+    pub(crate) fn laid_as(self, like: &Tensor) -> Result<Tensor> {
+        if like.is_contiguous() {
+            return Ok(self);
+        }
+        let layout = like.layout().preserved();
+        if layout.strides == self.layout().strides { Ok(self) } else { self.copied(self.dtype(), layout) }
     }
 
     /// A copy that keeps the order of dimensions in memory.

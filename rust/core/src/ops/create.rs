@@ -1,7 +1,7 @@
 //! Tensors from numbers: `full`, `arange`, `linspace`, `eye`, and the `*_like` forms.
 
 use crate::dtype::{DType, Element};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::ops::promote::default_dtype;
 use crate::parallel;
@@ -50,6 +50,10 @@ impl Tensor {
     ) -> Result<Tensor> {
         let whole = [start, end, step].iter().all(|s| !matches!(s, Scalar::Float(_)));
         let dtype = dtype.unwrap_or(if inclusive || !whole { default_dtype() } else { DType::I64 });
+        if dtype == DType::Bool {
+            let op = if inclusive { "range_cpu" } else { "arange_cpu" };
+            return Err(Error::NotImplemented { op: op.into(), dtype });
+        }
         let (a, b, s) = (start.to_f64(), end.to_f64(), step.to_f64());
         if s == 0.0 {
             return Err(runtime!("step must be nonzero"));
@@ -81,6 +85,9 @@ impl Tensor {
     /// `steps` numbers from `start` to `end`, both included.
     pub fn linspace(start: Scalar, end: Scalar, steps: usize, dtype: Option<DType>) -> Result<Tensor> {
         let dtype = dtype.unwrap_or_else(default_dtype);
+        if dtype == DType::Bool {
+            return Err(Error::NotImplemented { op: "linspace_cpu".into(), dtype });
+        }
         if dtype == DType::F32 {
             return linspace_as(start.to::<f32>(), end.to::<f32>(), steps, dtype, |x| x.into());
         }

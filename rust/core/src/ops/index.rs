@@ -7,6 +7,7 @@ use crate::backend::cpu::index::Grid;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::Layout;
+use crate::ops::promote::check_fits;
 use crate::shape::{Dims, broadcast, show};
 use crate::tensor::tape::{grad_enabled, wants_record};
 use crate::tensor::{Scalar, Tensor};
@@ -34,6 +35,10 @@ struct Parsed {
     picks: Vec<Option<Tensor>>,
 }
 
+fn is_index(t: &Tensor) -> bool {
+    matches!(t.dtype(), DType::I64 | DType::I32)
+}
+
 fn is_mask(t: &Tensor) -> bool {
     matches!(t.dtype(), DType::Bool | DType::U8)
 }
@@ -56,9 +61,26 @@ impl Tensor {
     pub fn set(&self, entries: &[Index], value: &Tensor) -> Result<()> {
         let Parsed { view, picks } = self.parse(entries)?;
         if !picks.iter().any(Option::is_some) {
-            return view.copy_(&value.without_leading_ones(view.rank())?);
+            if value.is_wrapped() {
+                return view.fill_(value.item()?);
+            }
+            let value = value.without_leading_ones(view.rank())?;
+            if value.rank() == 0 && view.rank() > 0 {
+                return view.fill_tensor_(&value);
+            }
+            // What does not fit is said in the words of `expand`.
+            value.expand_data(view.shape())?;
+            return view.copy_(&value);
         }
-        let value = if value.is_wrapped() || value.rank() == 0 {
+        // One mask and one number are a masked_fill, which converts the number.
+        let mut chosen = entries.iter().filter_map(|e| match e {
+            Index::Tensor(t) => Some(is_mask(t)),
+            Index::Bool(_) => Some(true),
+            _ => None,
+        });
+        let one_mask = chosen.next() == Some(true) && chosen.next().is_none();
+        let value = if value.is_wrapped() || one_mask && value.numel() == 1 {
+            check_fits(value.item()?, self.dtype())?;
             value.to_dtype(self.dtype())?
         } else {
             value.clone()
@@ -91,10 +113,15 @@ impl Tensor {
                     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
                 ));
             }
+            if self.rank() == 0 && matches!(entries.first(), Some(Index::Slice { .. })) {
+                return Err(index!("slice() cannot be applied to a 0-dim tensor."));
+            }
             return Err(index!("too many indices for tensor of dimension {}", self.rank()));
         }
         let mut view = self.clone();
         let mut picks: Vec<Option<Tensor>> = Vec::new();
+        // The first ellipsis takes what is left over, a later one nothing.
+        let mut rest = self.rank() - used;
         // Number of dimensions of `view` that are dealt with; `picks` has as many entries.
         for entry in entries {
             let dim = picks.len();
@@ -114,8 +141,7 @@ impl Tensor {
                     picks.push(None);
                 }
                 Index::Ellipsis => {
-                    let rest = self.rank() - used;
-                    picks.extend(std::iter::repeat_n(None, rest));
+                    picks.extend(std::iter::repeat_n(None, std::mem::take(&mut rest)));
                 }
                 Index::Bool(b) => {
                     view = view.unsqueeze(dim as isize)?;
@@ -127,22 +153,13 @@ impl Tensor {
                     picks.push(Some(Tensor::zeros(&[usize::from(on)], DType::I64)?));
                 }
                 Index::Tensor(t) if is_mask(t) => {
-                    for k in 0..t.rank() {
-                        if t.shape()[k] != view.shape()[dim + k] {
-                            return Err(index!(
-                                "The shape of the mask {} at index {k} does not match the shape of the indexed tensor {} at index {}",
-                                show(t.shape()),
-                                show(view.shape()),
-                                dim + k
-                            ));
-                        }
-                    }
+                    view.check_mask_shape(t, dim)?;
                     picks.extend(t.nonzero_columns()?.into_iter().map(Some));
                 }
                 Index::Tensor(t) if t.dtype().is_int() && t.rank() == 0 => {
                     view = view.at(dim, t.item()?.to::<i64>() as isize)?;
                 }
-                Index::Tensor(t) if t.dtype().is_int() => picks.push(Some(t.clone())),
+                Index::Tensor(t) if is_index(t) => picks.push(Some(t.clone())),
                 Index::Tensor(_) => {
                     return Err(index!("tensors used as indices must be long, int, byte or bool tensors"));
                 }
@@ -150,6 +167,21 @@ impl Tensor {
         }
         picks.resize(view.rank(), None);
         Ok(Parsed { view, picks })
+    }
+
+    /// A mask stands for dimensions of its own shape, from `dim` on.
+    pub(crate) fn check_mask_shape(&self, mask: &Tensor, dim: usize) -> Result<()> {
+        for k in 0..mask.rank() {
+            if self.shape().get(dim + k) != Some(&mask.shape()[k]) {
+                return Err(index!(
+                    "The shape of the mask {} at index {k} does not match the shape of the indexed tensor {} at index {}",
+                    show(mask.shape()),
+                    show(self.shape()),
+                    dim + k
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn at(&self, dim: usize, i: isize) -> Result<Tensor> {
@@ -176,7 +208,7 @@ impl Tensor {
 
     /// The elements that index tensors name, one per dimension or none.
     pub fn pick(&self, picks: &[Option<Tensor>]) -> Result<Tensor> {
-        let out = self.pick_data(picks)?;
+        let out = self.pick_data(picks)?.copied_as(self, picks)?;
         let (shape, dtype) = (self.layout().shape.clone(), self.dtype());
         let picks = picks.to_vec();
         out.record("IndexBackward0", &[self], |_| {
@@ -184,9 +216,42 @@ impl Tensor {
         })
     }
 
+    /// What was picked, with the order of dimensions in memory that PyTorch gives it: the operands' own.
+    fn copied_as(self, from: &Tensor, picks: &[Option<Tensor>]) -> Result<Tensor> {
+        let chosen = || picks.iter().flatten();
+        if self.rank() < 2 || from.is_contiguous() && chosen().all(Tensor::is_contiguous) {
+            return Ok(self);
+        }
+        let rank = chosen().map(Tensor::rank).max().unwrap_or(0);
+        let used: Vec<usize> =
+            (0..from.rank()).filter(|&d| picks.get(d).is_some_and(Option::is_some)).collect();
+        let neighbours = used.windows(2).all(|w| w[1] == w[0] + 1);
+        let cut = if neighbours { used.first().copied().unwrap_or(0) } else { 0 };
+        let others: Dims = (0..from.rank()).filter(|d| !used.contains(d)).collect();
+        let lead = others.iter().filter(|&&d| d < cut).count();
+        let mut source = Layout { shape: Dims::from_slice(self.shape()), ..empty_layout(0) };
+        source.strides = (0..self.rank()).map(|_| 0).collect();
+        for (i, &d) in others.iter().enumerate() {
+            source.strides[if i < lead { i } else { i + rank }] = from.strides()[d];
+        }
+        let mut operands = vec![source];
+        for t in chosen() {
+            let mut l = Layout { shape: Dims::from_slice(self.shape()), ..empty_layout(0) };
+            l.strides = (0..self.rank()).map(|_| 0).collect();
+            for k in 0..t.rank() {
+                let at = lead + rank - t.rank() + k;
+                l.strides[at] = if t.shape()[k] == 1 { 0 } else { t.strides()[k] };
+            }
+            operands.push(l);
+        }
+        let layout = crate::layout::elementwise(self.shape(), &operands.iter().collect::<Vec<_>>());
+        if layout.strides == self.layout().strides { Ok(self) } else { self.copied(self.dtype(), layout) }
+    }
+
     /// A copy in which the elements that index tensors name are replaced by `values`, or have them added.
     pub fn put(&self, picks: &[Option<Tensor>], values: &Tensor, accumulate: bool) -> Result<Tensor> {
-        let out = self.copied(self.dtype(), Layout::contiguous(self.shape()))?;
+        check_same_dtype(self, values)?;
+        let out = self.copied(self.dtype(), self.layout().preserved())?;
         out.put_data(picks, values, accumulate)?;
         let picks = picks.to_vec();
         out.record("IndexPutBackward0", &[self, values], |_| {
@@ -201,17 +266,12 @@ impl Tensor {
 
     /// As `put`, in place.
     pub fn put_(&self, picks: &[Option<Tensor>], values: &Tensor, accumulate: bool) -> Result<()> {
-        if values.dtype() != self.dtype() {
-            return Err(runtime!(
-                "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
-                self.dtype().scalar_type(),
-                values.dtype().scalar_type()
-            ));
-        }
+        check_same_dtype(self, values)?;
         if grad_enabled() && wants_record(&[self, values]) {
             return self.inplace(|x| x.put(picks, values, accumulate));
         }
-        self.check_inplace()?;
+        self.check_history()?;
+        self.check_overlap(&[values])?;
         let values = if values.storage().same(self.storage()) {
             values.copied(values.dtype(), values.layout().preserved())?
         } else {
@@ -264,10 +324,13 @@ impl Tensor {
             let (n, stride) = (self.shape()[d] as i64, self.strides()[d]);
             let t = t.cast_data(DType::I64)?.expand_data(&common)?.contiguous_data()?;
             for (place, &i) in places.iter_mut().zip(t.slice::<i64>()) {
-                if !(-n..n).contains(&i) {
-                    return Err(index!("index {i} is out of bounds for dimension {d} with size {n}"));
+                if !(-n..n).contains(&i) && (n == 0 || self.numel() > 0) {
+                    return Err(match n {
+                        0 => index!("index is out of bounds for dimension with size 0"),
+                        _ => index!("index {i} is out of bounds for dimension 0 with size {n}"),
+                    });
                 }
-                *place += (if i < 0 { i + n } else { i }) as usize * stride;
+                *place = place.wrapping_add(((if i < 0 { i + n } else { i }) as usize).wrapping_mul(stride));
             }
         }
         let neighbours = used.windows(2).all(|w| w[1] == w[0] + 1);
@@ -283,6 +346,17 @@ impl Tensor {
         shape.extend_from_slice(&after.shape);
         Ok((Grid::new(&before, places, &after), shape))
     }
+}
+
+fn check_same_dtype(x: &Tensor, values: &Tensor) -> Result<()> {
+    if values.dtype() == x.dtype() {
+        return Ok(());
+    }
+    Err(runtime!(
+        "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
+        x.dtype().scalar_type(),
+        values.dtype().scalar_type()
+    ))
 }
 
 fn empty_layout(offset: usize) -> Layout {

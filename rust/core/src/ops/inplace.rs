@@ -10,10 +10,12 @@ use smallvec::smallvec;
 
 use crate::error::{Error, Result};
 use crate::grads;
+use crate::layout::Layout;
+use crate::ops::promote::check_fits;
 use crate::runtime;
-use crate::shape::show;
+use crate::shape::{Dims, broadcast, show};
 use crate::tensor::tape::{Ctx, grad_enabled, inference_enabled};
-use crate::tensor::{Creation, Edge, Node, Tensor, no_grad};
+use crate::tensor::{Creation, Edge, Node, Scalar, Tensor, no_grad};
 
 impl Tensor {
     /// Refuse what PyTorch refuses to write in place.
@@ -28,7 +30,7 @@ impl Tensor {
     }
 
     /// As `check_inplace`, for writes of one number to all elements, which may overlap.
-    fn check_history(&self) -> Result<()> {
+    pub fn check_history(&self) -> Result<()> {
         if self.is_inference() && !inference_enabled() {
             return Err(runtime!(
                 "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
@@ -60,6 +62,28 @@ impl Tensor {
             return Err(runtime!(
                 "a leaf Variable that requires grad is being used in an in-place operation."
             ));
+        }
+        Ok(())
+    }
+
+    /// Refuse operands that share a part of the memory to be written, but not all of it in the same order. Where a
+    /// window has gaps, PyTorch does not look, and what is read then is what was there before.
+    pub fn check_overlap(&self, operands: &[&Tensor]) -> Result<()> {
+        let (a, size) = (self.layout(), self.dtype().size());
+        for t in operands.iter().filter(|t| t.storage().same(self.storage()) && !t.is(self)) {
+            let b = t.layout();
+            if a.numel() == 0 || b.numel() == 0 || !a.is_dense() || !b.is_dense() {
+                continue;
+            }
+            let bytes = |l: &Layout, size: usize| (l.offset * size, (l.offset + l.numel()) * size);
+            let (a_from, a_to) = bytes(a, size);
+            let (b_from, b_to) = bytes(b, t.dtype().size());
+            let same = (a_from, a_to) == (b_from, b_to) && a.strides == b.strides;
+            if !same && a_from < b_to && b_from < a_to {
+                return Err(runtime!(
+                    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation."
+                ));
+            }
         }
         Ok(())
     }
@@ -126,14 +150,14 @@ impl Tensor {
     /// `copy_`: take the elements of `source`, broadcast and converted.
     pub fn copy_(&self, source: &Tensor) -> Result<()> {
         self.check_inplace()?;
-        if !crate::shape::expandable(source.shape(), self.shape()) {
+        if broadcast(self.shape(), source.shape())?.as_slice() != self.shape() {
             return Err(runtime!(
-                "The size of tensor a ({}) must match the size of tensor b ({}) at non-singleton dimension {}",
-                self.shape().last().copied().unwrap_or(1),
-                source.shape().last().copied().unwrap_or(1),
-                self.rank().saturating_sub(1)
+                "output with shape {} doesn't match the broadcast shape {}",
+                show(self.shape()),
+                show(&broadcast(self.shape(), source.shape())?)
             ));
         }
+        self.check_overlap(&[source])?;
         let recorded =
             grad_enabled() && (source.requires_grad() || self.requires_grad()) && self.dtype().is_float();
         if recorded {
@@ -155,17 +179,71 @@ impl Tensor {
     }
 
     /// `fill_` with a number; the gradient of the old elements is zero.
-    pub fn fill_(&self, value: crate::tensor::Scalar) -> Result<()> {
+    pub fn fill_(&self, value: Scalar) -> Result<()> {
         self.check_history()?;
         self.fill_data(value)?;
-        self.overwritten("FillBackward0")
+        self.overwritten("FillBackward2")
     }
 
     /// `zero_`: as `fill_(0)`, under a name of its own in the graph.
     pub fn zero_(&self) -> Result<()> {
         self.check_history()?;
-        self.fill_data(crate::tensor::Scalar::Int(0))?;
+        self.fill_data(Scalar::Int(0))?;
         self.overwritten("ZeroBackward0")
+    }
+
+    /// `fill_` with a zero-dim tensor, which gets the sum of the gradient.
+    pub fn fill_tensor_(&self, value: &Tensor) -> Result<()> {
+        if value.rank() != 0 {
+            return Err(runtime!(
+                "fill_ only supports 0-dimension value tensor but got tensor with {} dimensions.",
+                value.rank()
+            ));
+        }
+        self.check_history()?;
+        let recorded =
+            grad_enabled() && (self.requires_grad() || value.requires_grad()) && self.dtype().is_float();
+        if recorded {
+            self.check_new_history()?;
+        }
+        self.write(value)?;
+        if !recorded {
+            return self.written(None, false);
+        }
+        let old = self.with_edge(self.edge()?);
+        let filled = self.detach_alias().record("FillBackward3", &[&old, value], |_| {
+            |ctx: &Ctx, g: &Tensor| {
+                grads![ctx.when(0, || g.zeros_like())?, ctx.when(1, || g.sum(&[], false, None))?]
+            }
+        })?;
+        self.written(filled.edge()?, true)
+    }
+
+    /// One number on the main diagonal; with `wrap` in a tall matrix on those below it too, a row apart.
+    pub fn fill_diagonal_(&self, value: Scalar, wrap: bool) -> Result<()> {
+        if self.rank() < 2 {
+            return Err(runtime!("dimensions must larger than 1"));
+        }
+        let shape = self.shape();
+        if self.rank() > 2 && shape.iter().any(|&n| n != shape[0]) {
+            return Err(runtime!("all dimensions of input must be of equal length"));
+        }
+        check_fits(value, self.dtype())?;
+        let n = shape.iter().copied().min().unwrap_or(0);
+        let step: usize = self.strides().iter().sum();
+        let line = |offset: usize, n: usize| {
+            let layout = Layout { shape: Dims::from_slice(&[n]), strides: Dims::from_slice(&[step]), offset };
+            self.as_strided(layout)?.fill_(value)
+        };
+        let start = self.layout().offset;
+        line(start, n)?;
+        if wrap && self.rank() == 2 && n > 0 {
+            let (rows, cols) = (shape[0], shape[1]);
+            for from in (cols + 1..rows).step_by(cols + 1) {
+                line(start + from * self.strides()[0], cols.min(rows - from))?;
+            }
+        }
+        Ok(())
     }
 
     /// After every element was written anew: the gradient of the old ones is zero.

@@ -18,7 +18,7 @@ impl Tensor {
     pub fn cat(tensors: &[Tensor], dim: isize) -> Result<Tensor> {
         let refs: Vec<&Tensor> = tensors.iter().collect();
         let Some(first) = refs.iter().find(|t| !is_skipped(t)).or(refs.first()) else {
-            return Err(crate::value!("cat(): expected a non-empty list of Tensors"));
+            return Err(crate::value!("tensorrs.cat(): expected a non-empty list of Tensors"));
         };
         if let Some(i) = refs.iter().position(|t| t.rank() == 0) {
             return Err(runtime!("zero-dimensional tensor (at position {i}) cannot be concatenated"));

@@ -2,34 +2,18 @@
 
 use crate::backend::backend;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::shape::{Dims, broadcast, show};
 use crate::tensor::{Scalar, Tensor};
 use crate::{grads, runtime};
 
-/// How PyTorch's C++ names a dtype in the messages of these ops.
-fn c_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "bool",
-        DType::U8 => "unsigned char",
-        DType::I8 => "signed char",
-        DType::I16 => "short",
-        DType::I32 => "int",
-        DType::I64 => "int64_t",
-        DType::F16 => "c10::Half",
-        DType::BF16 => "c10::BFloat16",
-        DType::F32 => "float",
-        DType::F64 => "double",
-    }
-}
-
 fn same_dtype(a: &Tensor, b: &Tensor) -> Result<()> {
     if a.dtype() != b.dtype() {
         return Err(runtime!(
             "expected m1 and m2 to have the same dtype, but got: {} != {}",
-            c_name(a.dtype()),
-            c_name(b.dtype())
+            a.dtype().cpp_name(),
+            b.dtype().cpp_name()
         ));
     }
     Ok(())
@@ -37,8 +21,16 @@ fn same_dtype(a: &Tensor, b: &Tensor) -> Result<()> {
 
 impl Tensor {
     /// `base + self @ other` on `(batch, rows, cols)` operands, without history.
-    fn product(&self, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
+    /// `op` is what a refusal names: there are no products of masks, except those that add nothing up.
+    fn product(&self, op: &'static str, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
         let (a, b) = (self.shape(), other.shape());
+        if self.dtype() == DType::Bool {
+            if a[0] * a[1] * a[2] * b[2] > 0 {
+                return Err(Error::NotImplemented { op: op.into(), dtype: DType::Bool });
+            }
+            let layout = Layout::contiguous(&[a[0], a[1], b[2]]);
+            return Tensor::zeros_on(layout, DType::Bool, self.device());
+        }
         let out = Tensor::empty_on(Layout::contiguous(&[a[0], a[1], b[2]]), self.dtype(), self.device())?;
         backend(self.device()).matmul(self.raw(), other.raw(), base.map(Tensor::raw), out.raw())?;
         Ok(out)
@@ -49,21 +41,19 @@ impl Tensor {
         Ok(self.alias(self.layout().unsqueeze(0)?))
     }
 
-    fn mm_data(&self, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
+    fn mm_data(&self, op: &'static str, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
         let base = base.map(Tensor::as_batch).transpose()?;
-        let out = self.as_batch()?.product(&other.as_batch()?, base.as_ref())?;
+        let out = self.as_batch()?.product(op, &other.as_batch()?, base.as_ref())?;
         Ok(out.alias(Layout::contiguous(&[self.shape()[0], other.shape()[1]])))
     }
 
-    fn check_mm(&self, other: &Tensor) -> Result<()> {
-        if self.rank() != 2 {
-            return Err(runtime!("self must be a matrix"));
+    fn check_mm(&self, op: &str, other: &Tensor) -> Result<()> {
+        for (name, t) in [("self", self), ("mat2", other)] {
+            if t.rank() != 2 {
+                return Err(runtime!("{op}: {name} must be a matrix, got {}-D tensor", t.rank()));
+            }
         }
-        if other.rank() != 2 {
-            return Err(runtime!("mat2 must be a matrix"));
-        }
-        self.check_inner("mm", other)?;
-        same_dtype(self, other)
+        self.check_inner(op, other)
     }
 
     fn check_inner(&self, op: &str, other: &Tensor) -> Result<()> {
@@ -82,8 +72,9 @@ impl Tensor {
 
     /// The product of two matrices.
     pub fn mm(&self, other: &Tensor) -> Result<Tensor> {
-        self.check_mm(other)?;
-        self.mm_data(other, None)?.record("MmBackward0", &[self, other], |save| {
+        self.check_mm("mm", other)?;
+        same_dtype(self, other)?;
+        self.mm_data("addmm_impl_cpu_", other, None)?.record("MmBackward0", &[self, other], |save| {
             let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
             move |ctx, g| {
                 let da = b.as_ref().map(|b| g.mm(&b.get(ctx)?.t()?)).transpose()?;
@@ -95,6 +86,18 @@ impl Tensor {
 
     /// The products of two batches of matrices.
     pub fn bmm(&self, other: &Tensor) -> Result<Tensor> {
+        self.check_bmm(other)?;
+        self.product("bmm", other, None)?.record("BmmBackward0", &[self, other], |save| {
+            let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
+            move |ctx, g| {
+                let da = b.as_ref().map(|b| g.bmm(&b.get(ctx)?.transpose(1, 2)?)).transpose()?;
+                let db = a.as_ref().map(|a| a.get(ctx)?.transpose(1, 2)?.bmm(g)).transpose()?;
+                grads![da, db]
+            }
+        })
+    }
+
+    fn check_bmm(&self, other: &Tensor) -> Result<()> {
         if self.rank() != 3 {
             return Err(runtime!("batch1 must be a 3D tensor"));
         }
@@ -111,44 +114,22 @@ impl Tensor {
                 b[1]
             ));
         }
-        same_dtype(self, other)?;
-        self.product(other, None)?.record("BmmBackward0", &[self, other], |save| {
-            let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
-            move |ctx, g| {
-                let da = b.as_ref().map(|b| g.bmm(&b.get(ctx)?.transpose(1, 2)?)).transpose()?;
-                let db = a.as_ref().map(|a| a.get(ctx)?.transpose(1, 2)?.bmm(g)).transpose()?;
-                grads![da, db]
-            }
-        })
+        if self.dtype() != other.dtype() {
+            return Err(runtime!(
+                "expected scalar type {} but found {}",
+                self.dtype().scalar_type(),
+                other.dtype().scalar_type()
+            ));
+        }
+        Ok(())
     }
 
     /// A matrix times a vector.
     pub fn mv(&self, vec: &Tensor) -> Result<Tensor> {
-        if self.rank() != 2 || vec.rank() != 1 {
-            return Err(runtime!(
-                "vector + matrix @ vector expected, got 1, {}, {}",
-                self.rank(),
-                vec.rank()
-            ));
-        }
-        if self.shape()[1] != vec.shape()[0] {
-            return Err(runtime!(
-                "size mismatch, got input ({}), mat ({}x{}), vec ({})",
-                self.shape()[0],
-                self.shape()[0],
-                self.shape()[1],
-                vec.shape()[0]
-            ));
-        }
-        if self.dtype() != vec.dtype() {
-            return Err(runtime!(
-                "expected mat and vec to have the same dtype, but got {} and {}",
-                self.dtype().scalar_type(),
-                vec.dtype().scalar_type()
-            ));
-        }
+        self.check_mv(vec, None)?;
         let column = vec.alias(vec.layout().unsqueeze(1)?);
-        let out = self.mm_data(&column, None)?.alias(Layout::contiguous(&[self.shape()[0]]));
+        let out = self.mm_data("addmv_impl_cpu", &column, None)?;
+        let out = out.alias(Layout::contiguous(&[self.shape()[0]]));
         out.record("MvBackward0", &[self, vec], |save| {
             let (a, v) = (save.input_for(0, 1), save.input_for(1, 0));
             move |ctx, g| {
@@ -157,6 +138,37 @@ impl Tensor {
                 grads![da, dv]
             }
         })
+    }
+
+    /// What `mv` asks for, and `addmv` with the vector it adds to.
+    fn check_mv(&self, vec: &Tensor, onto: Option<&Tensor>) -> Result<()> {
+        let onto_rank = onto.map_or(1, Tensor::rank);
+        if self.rank() != 2 || vec.rank() != 1 || onto_rank > 1 {
+            return Err(runtime!(
+                "vector + matrix @ vector expected, got {onto_rank}, {}, {}",
+                self.rank(),
+                vec.rank()
+            ));
+        }
+        let n = onto.map_or(self.shape()[0], Tensor::numel);
+        if self.shape()[1] != vec.shape()[0] || n != self.shape()[0] && n != 1 {
+            return Err(runtime!(
+                "size mismatch, got input ({n}), mat ({}x{}), vec ({})",
+                self.shape()[0],
+                self.shape()[1],
+                vec.shape()[0]
+            ));
+        }
+        let first = onto.unwrap_or(vec).dtype();
+        if self.dtype() != vec.dtype() || first != vec.dtype() {
+            return Err(runtime!(
+                "addmv input tensors must have the same dtype, but got {}, {}, and {}",
+                first.scalar_type(),
+                self.dtype().scalar_type(),
+                vec.dtype().scalar_type()
+            ));
+        }
+        Ok(())
     }
 
     /// The inner product of two vectors.
@@ -184,9 +196,12 @@ impl Tensor {
                 other.numel()
             ));
         }
+        if self.dtype() == DType::Bool {
+            return Err(Error::NotImplemented { op: "dot".into(), dtype: DType::Bool });
+        }
         let row = self.alias(self.layout().unsqueeze(0)?);
         let column = other.alias(other.layout().unsqueeze(1)?);
-        let out = row.mm_data(&column, None)?.alias(Layout::contiguous(&[]));
+        let out = row.mm_data("dot", &column, None)?.alias(Layout::contiguous(&[]));
         out.record("DotBackward0", &[self, other], |save| {
             let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
             move |ctx, g| {
@@ -231,33 +246,25 @@ impl Tensor {
         let scaled =
             |t: Tensor, by: Scalar| if by.to_f64() == 1.0 { Ok(t) } else { t.mul(&Tensor::wrapped(by)?) };
         let full = scaled(a.outer(b)?, alpha)?;
+        self.expand_data(full.shape())?;
         if beta.to_f64() == 0.0 { Ok(full) } else { full.add(&scaled(self.clone(), beta)?) }
     }
 
     /// `beta * self + alpha * (a @ b)`, `self` broadcast to the product's shape.
     pub fn addmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
-        if a.rank() != 2 {
-            return Err(runtime!("mat1 must be a matrix, got {}-D tensor", a.rank()));
-        }
-        if b.rank() != 2 {
-            return Err(runtime!("mat2 must be a matrix, got {}-D tensor", b.rank()));
-        }
-        a.check_inner("addmm", b)?;
+        a.check_mm("addmm", b)?;
         self.add_product("AddmmBackward0", a, b, beta, alpha, Tensor::mm)
     }
 
     /// As `addmm` for a batch.
     pub fn baddbmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
-        if a.rank() != 3 || b.rank() != 3 {
-            let (which, rank) = if a.rank() != 3 { ("batch1", a.rank()) } else { ("batch2", b.rank()) };
-            let _ = rank;
-            return Err(runtime!("{which} must be a 3D tensor"));
-        }
+        a.check_bmm(b)?;
         self.add_product("BaddbmmBackward0", a, b, beta, alpha, Tensor::bmm)
     }
 
     /// As `addmm` for a matrix and a vector.
     pub fn addmv(&self, a: &Tensor, v: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        a.check_mv(v, Some(self))?;
         self.add_product("AddmvBackward0", a, v, beta, alpha, Tensor::mv)
     }
 
@@ -270,27 +277,36 @@ impl Tensor {
         alpha: Scalar,
         product: fn(&Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        if self.dtype() != a.dtype() {
+        if self.dtype() != b.dtype() {
             return Err(runtime!(
                 "self and mat2 must have the same dtype, but got {} and {}",
                 self.dtype().scalar_type(),
-                a.dtype().scalar_type()
+                b.dtype().scalar_type()
             ));
         }
+        // Integers are scaled by whole numbers.
+        let mut shape = Dims::from_slice(&a.shape()[..a.rank() - 1]);
+        if b.rank() > 1 {
+            shape.extend(b.shape().last().copied());
+        }
+        self.expand_data(&shape)?;
+        let whole = |by: Scalar| if self.dtype().is_float() { by } else { Scalar::Int(by.to()) };
+        let (beta, alpha) = (whole(beta), whole(alpha));
         let scaled =
             |t: Tensor, by: Scalar| if by.to_f64() == 1.0 { Ok(t) } else { t.mul(&Tensor::wrapped(by)?) };
         let out = crate::tensor::no_grad(|| {
-            let full = scaled(product(a, b)?, alpha)?;
-            if !crate::shape::expandable(self.shape(), full.shape()) {
-                return Err(runtime!(
-                    "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {}.  Target sizes: {}.  Tensor sizes: {}",
-                    full.shape().last().copied().unwrap_or(1),
-                    self.shape().last().copied().unwrap_or(1),
-                    full.rank().saturating_sub(1),
-                    show(full.shape()),
-                    show(self.shape())
-                ));
+            let full = product(a, b)?;
+            let base = self.expand_data(full.shape())?;
+            if self.dtype() == DType::Bool {
+                // A product that adds nothing up: for vectors the base alone, for matrices a sum that is refused.
+                return match full.rank() {
+                    _ if beta.to_f64() == 0.0 => Ok(full),
+                    1 => base.dup(),
+                    _ if full.numel() == 0 => Ok(full),
+                    _ => Err(Error::Cast { from: DType::I64, to: DType::Bool }),
+                };
             }
+            let full = scaled(full, alpha)?;
             // A beta of 0 drops the first operand, NaN and infinity included.
             if beta.to_f64() == 0.0 { Ok(full) } else { full.add(&scaled(self.clone(), beta)?) }
         })?;
@@ -373,7 +389,7 @@ impl Tensor {
         let base = bias.map(|b| b.expand_data(&[rows, out_features])).transpose()?;
         let mut shape = Dims::from_slice(lead);
         shape.push(out_features);
-        let out = x.mm_data(&wt, base.as_ref())?.alias(Layout::contiguous(&shape));
+        let out = x.mm_data("addmm_impl_cpu_", &wt, base.as_ref())?.alias(Layout::contiguous(&shape));
         let name = match (bias, self.rank()) {
             (Some(_), 2) => "AddmmBackward0",
             (None, 2) => "MmBackward0",

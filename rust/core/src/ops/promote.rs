@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::dtype::{Category, DType};
 use crate::error::Result;
-use crate::tensor::Tensor;
-use crate::type_error;
+use crate::tensor::{Scalar, Tensor};
+use crate::{runtime, type_error};
 
 static DEFAULT: AtomicU8 = AtomicU8::new(DType::F32 as u8);
 
@@ -45,6 +45,21 @@ pub fn result_type(operands: &[&Tensor]) -> DType {
         });
     }
     result.unwrap_or_else(default_dtype)
+}
+
+/// Refuse a number that a dtype has no room for.
+pub fn check_fits(value: Scalar, dtype: DType) -> Result<()> {
+    if value.fits(dtype) {
+        return Ok(());
+    }
+    let name = match dtype {
+        DType::U8 => "uint8_t",
+        DType::I8 => "int8_t",
+        DType::I16 => "int16_t",
+        DType::I64 => "int64_t",
+        other => other.cpp_name(),
+    };
+    Err(runtime!("value cannot be converted to type {name} without overflow"))
 }
 
 /// The dtype of a function that always gives a float (`exp`, `div`, `mean` of a mask).

@@ -1,6 +1,7 @@
 //! Copies in another order: flip, roll, repeat, tril, triu, diag, pad.
 
 use crate::backend::cpu::rearrange::{copy_signed, triangle};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, dim_mask, wrap_dim};
@@ -27,7 +28,7 @@ impl Tensor {
                 copy_signed::<T>(self.shape(), whole.slice(), start, &strides, unsafe { out.slice_mut() });
             });
         }
-        let dims = dims.to_vec();
+        let (out, dims) = (out.laid_as(self)?, dims.to_vec());
         out.record("FlipBackward0", &[self], |_| move |_, g| grads![Some(g.flip(&dims)?)])
     }
 
@@ -108,6 +109,97 @@ impl Tensor {
         let mut full = vec![1; self.rank().saturating_sub(repeats.len())];
         full.extend_from_slice(repeats);
         self.repeat(&full)
+    }
+
+    /// Each element of a dimension `n` times in a row; without `dim`, of the flattened tensor.
+    pub fn repeat_interleave(&self, n: isize, dim: Option<isize>, size: Option<isize>) -> Result<Tensor> {
+        let x = if dim.is_some() { self.clone() } else { self.reshape_sizes(&[-1])? };
+        let Ok(n) = usize::try_from(n) else {
+            return Err(runtime!("Repeats must be non-negative"));
+        };
+        let d = wrap_dim(dim.unwrap_or(0), x.rank())?;
+        if x.rank() == 0 {
+            return Err(crate::Error::Dim { dim: 1, rank: 0 });
+        }
+        let expected = x.shape()[d] * n;
+        if let Some(size) = size
+            && size != expected as isize
+        {
+            return Err(runtime!(
+                "repeat_interleave: Invalid output_size, expected {expected} but got {size}"
+            ));
+        }
+        let (mut wide, mut shape) = (x.layout().shape.clone(), x.layout().shape.clone());
+        wide.insert(d + 1, n);
+        shape[d] = expected;
+        x.unsqueeze(d as isize + 1)?.expand(&wide)?.dup_contiguous()?.view(&shape)
+    }
+
+    /// As `repeat_interleave` with a number of repeats for each element, or one for all.
+    pub fn repeat_interleave_by(
+        &self,
+        repeats: &Tensor,
+        dim: Option<isize>,
+        size: Option<isize>,
+    ) -> Result<Tensor> {
+        let x = if dim.is_some() { self.clone() } else { self.reshape_sizes(&[-1])? };
+        let dim = dim.unwrap_or(0);
+        let n = x.shape().get(wrap_dim(dim, x.rank())?).copied().unwrap_or(1);
+        let repeats = match (repeats.rank(), repeats.numel()) {
+            (0 | 1, 1) => repeats.detach().reshape(&[1])?.expand(&[n])?,
+            (1, many) if many == n => repeats.detach(),
+            (1, many) => {
+                return Err(runtime!(
+                    "repeats must have the same size as input along dim, but got repeats.size(0) = {many} and input.size({dim}) = {n}"
+                ));
+            }
+            _ => return Err(runtime!("repeats must be 0-dim or 1-dim tensor")),
+        };
+        x.index_select(dim, &repeats.repeat_places(size)?.to_dtype(DType::I64)?)
+    }
+
+    /// The number of each element as often as the element says.
+    pub fn repeat_places(&self, size: Option<isize>) -> Result<Tensor> {
+        if self.rank() != 1 {
+            return Err(runtime!("repeat_interleave only accept 1D vector as repeat"));
+        }
+        if !self.dtype().is_int() {
+            let op = "repeat_interleave_cpu".into();
+            return Err(crate::Error::NotImplemented { op, dtype: self.dtype() });
+        }
+        let counts = self.cast_data(DType::I64)?.contiguous_data()?;
+        let counts = counts.slice::<i64>();
+        if counts.iter().any(|&n| n < 0) {
+            return Err(runtime!("repeats can not be negative"));
+        }
+        let total: i64 = counts.iter().sum();
+        if size.is_some_and(|size| size as i64 != total) {
+            return Err(runtime!("allocated size does not match required size"));
+        }
+        let mut places = Vec::with_capacity(total as usize);
+        for (i, &n) in counts.iter().enumerate() {
+            places.extend(std::iter::repeat_n(i as i64, n as usize));
+        }
+        Tensor::from_slice(&places, &[places.len()])?.to_dtype(self.dtype())
+    }
+
+    /// The sum of the diagonal of a matrix.
+    pub fn trace(&self) -> Result<Tensor> {
+        let &[rows, cols] = self.shape() else {
+            return Err(runtime!("trace: expected a matrix, but got tensor with dim {}", self.rank()));
+        };
+        if self.dtype() == DType::Bool {
+            return Err(crate::Error::NotImplemented { op: "trace".into(), dtype: DType::Bool });
+        }
+        let out = crate::tensor::no_grad(|| self.diagonal(0, 0, 1)?.sum(&[], false, None))?;
+        out.record("TraceBackward0", &[self], |_| {
+            move |_, g| {
+                grads![Some(
+                    g.expand(&[rows.min(cols)])?
+                        .embed(&[rows, cols], Layout::contiguous(&[rows, cols]).diagonal(0, 0, 1)?,)?
+                )]
+            }
+        })
     }
 
     /// The lower triangle of each matrix, up to diagonal `k`.

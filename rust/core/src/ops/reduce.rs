@@ -145,7 +145,13 @@ impl Tensor {
         let whole = dims.is_empty() && !keepdim;
         let spread = Spread::new(&x, &mask);
         out.record(if whole { "MeanBackward0" } else { "MeanBackward1" }, &[&x], |_| {
-            move |_, g| grads![Some(spread.expand(&g.over(spread.count())?)?)]
+            move |_, g| {
+                // Of nothing: divided after it is spread out, so that no number is divided by zero.
+                if spread.count() == 0 {
+                    return grads![Some(spread.expand(g)?.over(0)?)];
+                }
+                grads![Some(spread.expand(&g.over(spread.count())?)?)]
+            }
         })
     }
 

@@ -231,14 +231,7 @@ impl Tensor {
     /// `expand` where -1 keeps a size.
     pub fn expand_sizes(&self, sizes: &[isize]) -> Result<Tensor> {
         if sizes.len() < self.rank() {
-            return Err(runtime!(
-                "expand(tensorrs.{}Tensor{{{}}}, size={}): the number of sizes provided ({}) must be greater or equal to the number of dimensions in the tensor ({})",
-                self.dtype().scalar_type(),
-                show(self.shape()),
-                show(sizes),
-                sizes.len(),
-                self.rank()
-            ));
+            return Err(self.too_few_sizes(sizes));
         }
         let lead = sizes.len() - self.rank();
         let mut shape = Dims::new();
@@ -386,6 +379,38 @@ impl Tensor {
                 Some(self.narrow(dim, *at - len, len))
             })
             .collect()
+    }
+
+    /// The dimension that `hsplit` (of at least 1), `vsplit` (2) or `dsplit` (3) cut.
+    fn split_dim(&self, op: &str, at_least: usize) -> Result<isize> {
+        if self.rank() < at_least {
+            return Err(runtime!(
+                "tensorrs.{op} requires a tensor with at least {at_least} dimension, but got a tensor with {} dimensions!",
+                self.rank()
+            ));
+        }
+        Ok(match op {
+            "hsplit" => isize::from(self.rank() > 1),
+            "vsplit" => 0,
+            _ => 2,
+        })
+    }
+
+    /// Equal pieces along the dimension of `op`: `hsplit`, `vsplit`, `dsplit`.
+    pub fn split_equal(&self, op: &str, at_least: usize, sections: isize) -> Result<Vec<Tensor>> {
+        let dim = self.split_dim(op, at_least)?;
+        let n = self.shape()[dim as usize] as isize;
+        if sections == 0 || n % sections != 0 {
+            return Err(runtime!(
+                "tensorrs.{op} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the split_size {sections}!"
+            ));
+        }
+        self.tensor_split(sections, dim)
+    }
+
+    /// Pieces between indices along the dimension of `op`.
+    pub fn split_equal_at(&self, op: &str, at_least: usize, cuts: &[isize]) -> Result<Vec<Tensor>> {
+        self.tensor_split_at(cuts, self.split_dim(op, at_least)?)
     }
 
     /// Pieces between the given indices.

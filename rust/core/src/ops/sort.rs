@@ -18,6 +18,7 @@ impl Tensor {
         let dim = wrap_dim(dim, self.rank())?;
         let n = self.shape().get(dim).copied().unwrap_or(1);
         let (values, places) = self.order(dim, n, descending)?;
+        let (values, places) = (values.laid_as(self)?, places.laid_as(self)?);
         self.reordered(if stable.is_some() { "SortBackward1" } else { "SortBackward0" }, dim, values, places)
     }
 

@@ -4,14 +4,15 @@
 
 use crate::backend::{Fold, backend};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grads;
 use crate::layout::Layout;
+use crate::ops::index::add;
 use crate::ops::promote::float_type;
 use crate::ops::reduce::Spread;
 use crate::shape::{dim_mask, reduced, show};
 use crate::tensor::{Scalar, Tensor, no_grad};
-use crate::{missing, runtime};
+use crate::{missing, per_float, runtime};
 
 /// Which dimensions, and by what the sum of squares is divided: the number of elements less `correction`.
 #[derive(Clone)]
@@ -210,6 +211,50 @@ impl Tensor {
                 let away = x.get(ctx)?.sub(&spread.keep(&y.get(ctx)?)?)?;
                 grads![Some(spread.keep(g)?.mul(&away.exp()?)?)]
             }
+        })
+    }
+}
+
+impl Tensor {
+    /// How often each number occurs in a vector of natural numbers, or the sum of the weights where it occurs.
+    pub fn bincount(&self, weights: Option<&Tensor>, least: isize) -> Result<Tensor> {
+        if !self.dtype().is_int() {
+            return Err(Error::NotImplemented { op: "bincount_cpu".into(), dtype: self.dtype() });
+        }
+        let Ok(least) = usize::try_from(least) else {
+            return Err(runtime!("minlength should be >= 0"));
+        };
+        if self.rank() == 1 && self.numel() == 0 {
+            return Tensor::zeros(&[least], DType::I64);
+        }
+        let index = self.cast_data(DType::I64)?.contiguous_data()?;
+        let index = index.slice::<i64>();
+        if self.rank() != 1 || index.iter().any(|&i| i < 0) {
+            return Err(runtime!("bincount only supports 1-d non-negative integral inputs."));
+        }
+        let size = index.iter().max().map_or(0, |&i| i as usize + 1).max(least);
+        let Some(weights) = weights else {
+            let out = Tensor::zeros(&[size], DType::I64)?;
+            // SAFETY: `out` was just made here.
+            let counts = unsafe { out.slice_mut::<i64>() };
+            index.iter().for_each(|&i| counts[i as usize] += 1);
+            return Ok(out);
+        };
+        if weights.shape() != self.shape() {
+            return Err(runtime!("weights should be 1-d and have the same length as input"));
+        }
+        let dtype = if weights.dtype() == DType::F32 { DType::F32 } else { DType::F64 };
+        let values = weights.detach_data().cast_data(dtype)?.contiguous_data()?;
+        let out = Tensor::zeros(&[size], dtype)?;
+        per_float!("bincount_cpu", dtype, T => {
+            // SAFETY: `out` was just made here.
+            let sums = unsafe { out.slice_mut::<T>() };
+            for (&i, &v) in index.iter().zip(values.slice::<T>()) {
+                sums[i as usize] = add(sums[i as usize], v);
+            }
+        });
+        out.record("NotImplemented", &[weights], |_| {
+            |_, _| Err(runtime!("derivative for aten::bincount is not implemented"))
         })
     }
 }

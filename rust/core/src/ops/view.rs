@@ -39,14 +39,38 @@ impl Tensor {
         if self.shape() == shape {
             return Ok(self.clone());
         }
-        let layout = self.layout().expand(shape).ok_or_else(|| {
-            runtime!(
-                "The expanded size of the tensor must match the existing size: cannot expand {} to {}",
-                show(self.shape()),
-                show(shape)
-            )
-        })?;
+        let layout = self.layout().expand(shape).ok_or_else(|| self.not_expandable(shape))?;
         Ok(self.alias(layout))
+    }
+
+    /// Why this does not broadcast to a shape.
+    fn not_expandable(&self, shape: &[usize]) -> crate::Error {
+        let Some(lead) = shape.len().checked_sub(self.rank()) else {
+            return self.too_few_sizes(shape);
+        };
+        let clash = (lead..shape.len())
+            .rev()
+            .find(|&i| !matches!(self.shape()[i - lead], n if n == 1 || n == shape[i]));
+        let i = clash.unwrap_or(lead);
+        runtime!(
+            "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {i}.  Target sizes: {}.  Tensor sizes: {}",
+            shape.get(i).copied().unwrap_or(1),
+            self.shape().get(i - lead).copied().unwrap_or(1),
+            show(shape),
+            show(self.shape())
+        )
+    }
+
+    /// `sizes` name fewer dimensions than there are.
+    pub(crate) fn too_few_sizes<N: std::fmt::Display>(&self, sizes: &[N]) -> crate::Error {
+        runtime!(
+            "expand(tensorrs.{}Tensor{{{}}}, size={}): the number of sizes provided ({}) must be greater or equal to the number of dimensions in the tensor ({})",
+            self.dtype().scalar_type(),
+            show(self.shape()),
+            show(sizes),
+            sizes.len(),
+            self.rank()
+        )
     }
 
     /// Repeat dimensions of size 1 without copying.

@@ -300,13 +300,16 @@ impl Scalar {
         self.to()
     }
 
-    /// Whether a dtype has room for the number, by PyTorch's rule: unsigned ones take negative numbers that fit
-    /// without their sign, the half types take any number as infinity.
+    /// Whether a dtype has room for the number, by PyTorch's rule: unsigned ones take negative integers that fit
+    /// without their sign, floats take what is not finite.
     pub fn fits(self, dtype: DType) -> bool {
         let x = self.to_f64();
         let (low, high) = match dtype {
-            DType::Bool | DType::F16 | DType::BF16 | DType::F64 => return true,
+            DType::Bool | DType::F64 => return true,
             DType::F32 => return !x.is_finite() || x.abs() <= f64::from(f32::MAX),
+            DType::F16 => return !x.is_finite() || x.abs() <= f64::from(half::f16::MAX),
+            DType::BF16 => return !x.is_finite() || x.abs() <= f64::from(half::bf16::MAX),
+            DType::U8 if matches!(self, Scalar::Float(_)) => (0.0, 255.0),
             DType::U8 => (-255.0, 255.0),
             DType::I8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
             DType::I16 => (f64::from(i16::MIN), f64::from(i16::MAX)),

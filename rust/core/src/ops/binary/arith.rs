@@ -3,9 +3,9 @@
 use super::{apply, apply_as, apply_inplace, apply_into, common, number_row};
 use crate::backend::Binary;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grads;
-use crate::ops::promote::{float_type, result_type};
+use crate::ops::promote::{check_fits, float_type, result_type};
 use crate::plain2;
 use crate::tensor::{Scalar, Tensor};
 use crate::{missing, runtime};
@@ -31,9 +31,38 @@ static DIV: Binary = Binary { wide_number: true, ..super::float_row!("div_true_c
 static ADD_SCALED: Binary = Binary {
     wide_number: true,
     ..number_row!("add_stub", |a, b, p| float: a + p[0] as T * b,
-        int: a.wrapping_add((p[0] as T).wrapping_mul(b)),
+        int: a.wrapping_add((whole(p) as T).wrapping_mul(b)),
         bool: Some(plain2!(bool => bool, |a, b, p| a | (b & (p[0] != 0.0)))))
 };
+/// `alpha * a * b`, the middle of `addcmul`.
+static MUL_SCALED: Binary = Binary {
+    wide_number: true,
+    ..number_row!("addcmul_cpu_out", |a, b, p| float: p[0] as T * a * b,
+        int: (whole(p) as T).wrapping_mul(a).wrapping_mul(b), bool: None)
+};
+/// `alpha * a / b`, the middle of `addcdiv`.
+static DIV_SCALED: Binary =
+    Binary { wide_number: true, ..super::float_row!("addcdiv_cpu_out", |a, b, p| p[0] as T * a / b) };
+
+/// A factor as the two numbers of a row: a float has no use for the second, an integer is the sum of both, so that all
+/// 64 bits of it arrive.
+fn row(factor: Scalar) -> [f64; 2] {
+    match factor {
+        Scalar::Float(x) => [x, 0.0],
+        n => {
+            let n: i64 = n.to();
+            let low = n & 0xffff_ffff;
+            // Where both halves fit into one float, floats see the number itself.
+            if n.unsigned_abs() < 1 << 53 { [n as f64, 0.0] } else { [(n - low) as f64, low as f64] }
+        }
+    }
+}
+
+/// The integer that a row carries.
+#[inline(always)]
+fn whole(p: &[f64; 2]) -> i64 {
+    (p[0] as i64).wrapping_add(p[1] as i64)
+}
 
 impl Tensor {
     /// Add into this tensor's memory, without history: how the engine gathers gradients.
@@ -53,17 +82,17 @@ impl Tensor {
 
     /// `x + alpha * y`
     pub fn add_scaled(&self, other: &Tensor, alpha: Scalar) -> Result<Tensor> {
-        let factor = check_alpha(common(self, other), alpha)?;
-        if factor == 1.0 { self.add(other) } else { self.scaled("AddBackward0", other, factor) }
+        check_alpha(common(self, other), alpha)?;
+        if is_one(alpha) { self.add(other) } else { self.scaled("AddBackward0", other, alpha) }
     }
 
     pub fn add_scaled_(&self, other: &Tensor, alpha: Scalar) -> Result<()> {
         let dtype = common(self, other);
-        let factor = check_alpha(dtype, alpha)?;
-        if factor == 1.0 {
+        check_alpha(dtype, alpha)?;
+        if is_one(alpha) {
             return self.add_(other);
         }
-        apply_inplace(&ADD_SCALED, [factor, 0.0], self, other, dtype, |x| x.add_scaled(other, alpha))
+        apply_inplace(&ADD_SCALED, row(alpha), self, other, dtype, |x| x.add_scaled(other, alpha))
     }
 
     /// `x - y`
@@ -82,33 +111,36 @@ impl Tensor {
     /// `x - alpha * y`
     pub fn sub_scaled(&self, other: &Tensor, alpha: Scalar) -> Result<Tensor> {
         check_sub(self, other)?;
-        let factor = check_alpha(common(self, other), alpha)?;
-        if factor == 1.0 { self.sub(other) } else { self.scaled("SubBackward0", other, -factor) }
+        check_alpha(common(self, other), alpha)?;
+        if is_one(alpha) { self.sub(other) } else { self.scaled("SubBackward0", other, negated(alpha)) }
     }
 
     pub fn sub_scaled_(&self, other: &Tensor, alpha: Scalar) -> Result<()> {
         check_sub(self, other)?;
         let dtype = common(self, other);
-        let factor = check_alpha(dtype, alpha)?;
-        if factor == 1.0 {
+        check_alpha(dtype, alpha)?;
+        if is_one(alpha) {
             return self.sub_(other);
         }
-        apply_inplace(&ADD_SCALED, [-factor, 0.0], self, other, dtype, |x| x.sub_scaled(other, alpha))
+        apply_inplace(&ADD_SCALED, row(negated(alpha)), self, other, dtype, |x| x.sub_scaled(other, alpha))
     }
 
     /// `y - alpha * x`
     pub fn rsub(&self, other: &Tensor, alpha: Scalar) -> Result<Tensor> {
         check_sub(self, other)?;
-        let factor = check_alpha(common(self, other), alpha)?;
-        let out = apply(&ADD_SCALED, [-factor, 0.0], other, self)?;
+        check_alpha(common(self, other), alpha)?;
+        let factor = alpha.to_f64();
+        let out = apply(&ADD_SCALED, row(negated(alpha)), other, self)?;
         let name = if other.is_wrapped() { "RsubBackward1" } else { "RsubBackward0" };
         out.record(name, &[self, other], |_| {
             move |ctx, g| grads![ctx.when(0, || g.mul_number(-factor))?, Some(g.clone())]
         })
     }
 
-    fn scaled(&self, name: &'static str, other: &Tensor, factor: f64) -> Result<Tensor> {
-        apply(&ADD_SCALED, [factor, 0.0], self, other)?.record(name, &[self, other], |_| {
+    fn scaled(&self, name: &'static str, other: &Tensor, factor: Scalar) -> Result<Tensor> {
+        let out = apply(&ADD_SCALED, row(factor), self, other)?;
+        let factor = factor.to_f64();
+        out.record(name, &[self, other], |_| {
             move |ctx, g| grads![Some(g.clone()), ctx.when(1, || g.mul_number(factor))?]
         })
     }
@@ -151,9 +183,13 @@ impl Tensor {
     /// `x + value * a * b`
     pub fn addcmul(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Tensor> {
         let dtype = result_type(&[self, a, b]);
-        let product = apply_as(&MUL, NONE, a, b, dtype)?;
-        let value = if dtype.is_float() { value.to_f64() } else { value.to::<i64>() as f64 };
-        let out = apply_as(&ADD_SCALED, [value, 0.0], self, &product, dtype)?;
+        if dtype == DType::Bool {
+            return Err(Error::NotImplemented { op: MUL_SCALED.name.into(), dtype });
+        }
+        check_fits(value, dtype)?;
+        let factor = if dtype.is_float() { row(value) } else { row(Scalar::Int(value.to())) };
+        let out = self.add_middle(&MUL_SCALED, factor, a, b, dtype)?;
+        let value = value.to_f64();
         out.record("AddcmulBackward0", &[self, a, b], |save| {
             let (ka, kb) = (save.input_for(1, 2), save.input_for(2, 1));
             move |ctx, g| {
@@ -173,9 +209,9 @@ impl Tensor {
             ));
         }
         let dtype = result_type(&[self, a, b]);
-        let quotient = apply_as(&DIV, NONE, a, b, dtype)?;
+        check_fits(value, dtype)?;
         let value = value.to_f64();
-        let out = apply_as(&ADD_SCALED, [value, 0.0], self, &quotient, dtype)?;
+        let out = self.add_middle(&DIV_SCALED, [value, 0.0], a, b, dtype)?;
         out.record("AddcdivBackward0", &[self, a, b], |save| {
             let (ka, b) = (save.input_for(1, 2), save.input(2));
             move |ctx, g| {
@@ -187,11 +223,19 @@ impl Tensor {
         })
     }
 
+    /// `x + middle(a, b)`, rounded once where the dtype is a narrow float.
+    fn add_middle(&self, k: &Binary, p: [f64; 2], a: &Tensor, b: &Tensor, dtype: DType) -> Result<Tensor> {
+        let wide = if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype };
+        apply_as(&ADD, NONE, self, &apply_as(k, p, a, b, wide)?, wide)?.cast_data(dtype)
+    }
+
     pub fn addcmul_(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<()> {
+        self.check_overlap(&[a, b])?;
         self.inplace(|x| x.addcmul(a, b, value))
     }
 
     pub fn addcdiv_(&self, a: &Tensor, b: &Tensor, value: Scalar) -> Result<()> {
+        self.check_overlap(&[a, b])?;
         self.inplace(|x| x.addcdiv(a, b, value))
     }
 
@@ -224,8 +268,19 @@ fn check_sub(a: &Tensor, b: &Tensor) -> Result<()> {
     }
 }
 
-/// The factor of `alpha=` as a number, if the dtype of the result can have it.
-fn check_alpha(dtype: DType, alpha: Scalar) -> Result<f64> {
+fn is_one(alpha: Scalar) -> bool {
+    alpha.to_f64() == 1.0
+}
+
+fn negated(alpha: Scalar) -> Scalar {
+    match alpha {
+        Scalar::Float(x) => Scalar::Float(-x),
+        n => Scalar::Int(n.to::<i64>().wrapping_neg()),
+    }
+}
+
+/// Whether the dtype of the result can have the factor `alpha=`.
+fn check_alpha(dtype: DType, alpha: Scalar) -> Result<()> {
     match alpha {
         Scalar::Bool(_) if dtype != DType::Bool => {
             Err(runtime!("Boolean alpha only supported for Boolean results."))
@@ -233,6 +288,6 @@ fn check_alpha(dtype: DType, alpha: Scalar) -> Result<f64> {
         Scalar::Float(_) if !dtype.is_float() => {
             Err(runtime!("For integral input tensors, argument alpha must not be a floating point number."))
         }
-        _ => Ok(alpha.to_f64()),
+        _ => check_fits(alpha, dtype),
     }
 }

@@ -75,7 +75,12 @@ impl Tensor {
 }
 
 /// Half the gradient where equal; none to the operand that lost.
-fn share(g: &Tensor, equal: &Tensor, a_lost: &Tensor, b_lost: &Tensor) -> Result<crate::tensor::Grads> {
+pub(crate) fn share(
+    g: &Tensor,
+    equal: &Tensor,
+    a_lost: &Tensor,
+    b_lost: &Tensor,
+) -> Result<crate::tensor::Grads> {
     let zero = Tensor::wrapped(Scalar::Float(0.0))?;
     let g = Tensor::choose(equal, &g.mul_number(0.5)?, g)?;
     grads![Some(Tensor::choose(a_lost, &zero, &g)?), Some(Tensor::choose(b_lost, &zero, &g)?)]

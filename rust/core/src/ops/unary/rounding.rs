@@ -31,7 +31,8 @@ macro_rules! step_ops {
 
             pub fn $inplace(&self) -> Result<()> {
                 if self.dtype().is_int() {
-                    return Ok(());
+                    self.check_inplace()?;
+                    return self.written(None, false);
                 }
                 run_inplace(&rows::$name, NONE, self, self.dtype(), |x| x.$name())
             }
