@@ -155,7 +155,9 @@ pub fn cross_entropy_backward<T: Real>(
                             None => dx.fill(T::ZERO),
                             Some((class, scale)) => {
                                 let lse = lse[n];
-                                dx.iter_mut().zip(x).for_each(|(dx, &x)| *dx = math::exp(x - lse) * scale);
+                                for (dx, &x) in dx.iter_mut().zip(x) {
+                                    *dx = math::exp(x - lse) * scale;
+                                }
                                 dx[class] -= scale;
                             }
                         }
@@ -205,13 +207,19 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T]) {
                     }
                     let mut max = [T::NEG_INFINITY; LANES];
                     for row in x.chunks_exact(d.inner) {
-                        (0..width).for_each(|j| max[j] = row[first + j].max_num(max[j]));
+                        for j in 0..width {
+                            max[j] = row[first + j].max_num(max[j]);
+                        }
                     }
                     let mut sum = [T::ZERO; LANES];
                     for row in x.chunks_exact(d.inner) {
-                        (0..width).for_each(|j| sum[j] += math::exp(row[first + j] - max[j]));
+                        for j in 0..width {
+                            sum[j] += math::exp(row[first + j] - max[j]);
+                        }
                     }
-                    (0..width).for_each(|j| lse[j] = max[j] + sum[j].ln());
+                    for j in 0..width {
+                        lse[j] = max[j] + sum[j].ln();
+                    }
                 }
             },
         )
@@ -221,7 +229,12 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T]) {
 #[inline(always)]
 fn of_row<T: Real>(x: &[T]) -> T {
     let max = maximum(x);
-    max + total(x.len(), |i| math::exp(x[i] - max)).ln()
+    max + total(
+        x.len(),
+        #[inline(always)]
+        |i| math::exp(x[i] - max),
+    )
+    .ln()
 }
 
 #[cfg(test)]

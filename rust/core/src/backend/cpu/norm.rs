@@ -102,7 +102,12 @@ fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> f64 {
     let mut at = 0;
     while at < n {
         let len = (n - at).min(256);
-        whole += total(len, |i| f(at + i)).to_f64();
+        whole += total(
+            len,
+            #[inline(always)]
+            |i| f(at + i),
+        )
+        .to_f64();
         at += len;
     }
     whole
@@ -186,16 +191,23 @@ pub fn batch_norm<T: Real>(
             (T::of(scale), T::of(shift))
         })
         .unzip();
-    per_channel(d, y, |at, c, y| {
-        let (x, scale, shift) = (&x[at..at + y.len()], &scale[c..], &shift[c..]);
-        if d.inner == 1 {
-            for (i, y) in y.iter_mut().enumerate() {
-                *y = x[i] * scale[i] + shift[i];
+    per_channel(
+        d,
+        y,
+        #[inline(always)]
+        |at, c, y| {
+            let (x, scale, shift) = (&x[at..at + y.len()], &scale[c..], &shift[c..]);
+            if d.inner == 1 {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = x[i] * scale[i] + shift[i];
+                }
+            } else {
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = x * scale[0] + shift[0];
+                }
             }
-        } else {
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale[0] + shift[0]);
-        }
-    });
+        },
+    );
 }
 
 /// Hand out `out` in pieces of one channel: `f(offset, channel, piece)`. With `inner == 1` a piece is a whole row that
@@ -229,10 +241,14 @@ pub fn batch_norm_backward<T: Real>(
     let needs_sums = (train && grads.dx.is_some()) || grads.dweight.is_some() || grads.dbias.is_some();
     let sums = if needs_sums { batch_norm_sums(d, x, dy, mean) } else { vec![[0.0; 2]; d.c] };
     if let Some(dweight) = grads.dweight {
-        (0..d.c).for_each(|c| dweight[c] = T::of(sums[c][1] * invstd[c]));
+        for c in 0..d.c {
+            dweight[c] = T::of(sums[c][1] * invstd[c]);
+        }
     }
     if let Some(dbias) = grads.dbias {
-        (0..d.c).for_each(|c| dbias[c] = T::of(sums[c][0]));
+        for c in 0..d.c {
+            dbias[c] = T::of(sums[c][0]);
+        }
     }
     let Some(dx) = grads.dx else { return };
     // dx = a * dy + b * (x - mean) + k, with the numbers of the channel put together once.
@@ -247,13 +263,18 @@ pub fn batch_norm_backward<T: Real>(
             [a, b, k, mean[c]].map(T::of)
         })
         .collect();
-    per_channel(d, dx, |at, c, dx| {
-        let (x, dy, numbers) = (&x[at..at + dx.len()], &dy[at..at + dx.len()], &numbers[c..]);
-        for (i, dx) in dx.iter_mut().enumerate() {
-            let [a, b, k, mean] = numbers[if d.inner == 1 { i } else { 0 }];
-            *dx = if train { a * dy[i] + (b * (x[i] - mean) + k) } else { a * dy[i] };
-        }
-    });
+    per_channel(
+        d,
+        dx,
+        #[inline(always)]
+        |at, c, dx| {
+            let (x, dy, numbers) = (&x[at..at + dx.len()], &dy[at..at + dx.len()], &numbers[c..]);
+            for (i, dx) in dx.iter_mut().enumerate() {
+                let [a, b, k, mean] = numbers[if d.inner == 1 { i } else { 0 }];
+                *dx = if train { a * dy[i] + (b * (x[i] - mean) + k) } else { a * dy[i] };
+            }
+        },
+    );
 }
 
 /// Per channel the sums of `dy` and of `dy * (x - mean)`.
@@ -325,7 +346,9 @@ fn column_sums<T: Real>(
                             }
                         }
                         for (all, part) in all.iter_mut().zip(&part) {
-                            all.iter_mut().zip(part).for_each(|(all, part)| *all += part.to_f64());
+                            for (all, part) in all.iter_mut().zip(part) {
+                                *all += part.to_f64();
+                            }
                         }
                         row += BLOCK;
                     }
@@ -357,22 +380,43 @@ pub fn layer_norm<T: Real>(
     rstd: &mut [T],
 ) {
     let (mean, rstd) = (Out::new(mean), Out::new(rstd));
-    per_row(d, y, |row, y| {
-        let x = &x[row * d.width..][..d.width];
-        let all = x.chunks(PIECE).fold(Moments::default(), |all, x| all.join(Moments::of(x)));
-        let (m, r) = (T::of(all.mean), T::of(1.0 / (all.squares / all.count + eps).sqrt()));
-        // SAFETY: every row is worked on by one thread.
-        unsafe {
-            mean.range(row..row + 1)[0] = m;
-            rstd.range(row..row + 1)[0] = r;
-        }
-        match (affine.weight, affine.bias) {
-            (None, None) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - m) * r),
-            (Some(w), None) => (0..d.width).for_each(|i| y[i] = (x[i] - m) * r * w[i]),
-            (None, Some(b)) => (0..d.width).for_each(|i| y[i] = (x[i] - m) * r + b[i]),
-            (Some(w), Some(b)) => (0..d.width).for_each(|i| y[i] = (x[i] - m) * r * w[i] + b[i]),
-        }
-    });
+    per_row(
+        d,
+        y,
+        #[inline(always)]
+        |row, y| {
+            let x = &x[row * d.width..][..d.width];
+            let all = x.chunks(PIECE).fold(Moments::default(), |all, x| all.join(Moments::of(x)));
+            let (m, r) = (T::of(all.mean), T::of(1.0 / (all.squares / all.count + eps).sqrt()));
+            // SAFETY: every row is worked on by one thread.
+            unsafe {
+                mean.range(row..row + 1)[0] = m;
+                rstd.range(row..row + 1)[0] = r;
+            }
+            match (affine.weight, affine.bias) {
+                (None, None) => {
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = (x - m) * r;
+                    }
+                }
+                (Some(w), None) => {
+                    for (y, (&x, &w)) in y.iter_mut().zip(x.iter().zip(w)) {
+                        *y = (x - m) * r * w;
+                    }
+                }
+                (None, Some(b)) => {
+                    for (y, (&x, &b)) in y.iter_mut().zip(x.iter().zip(b)) {
+                        *y = (x - m) * r + b;
+                    }
+                }
+                (Some(w), Some(b)) => {
+                    for (y, (&x, (&w, &b))) in y.iter_mut().zip(x.iter().zip(w.iter().zip(b))) {
+                        *y = (x - m) * r * w + b;
+                    }
+                }
+            }
+        },
+    );
 }
 
 /// The gradients of `layer_norm`. With `g = dy * weight` and `xhat = (x - mean) * rstd`:
@@ -380,17 +424,22 @@ pub fn layer_norm<T: Real>(
 pub fn layer_norm_backward<T: Real>(d: Rows, saved: Saved<T, T>, dy: &[T], grads: Grads<T>) {
     let Saved { x, mean, invstd: rstd, weight } = saved;
     if let Some(dx) = grads.dx {
-        per_row(d, dx, |row, dx| {
-            let at = row * d.width;
-            let (x, dy, m, r) = (&x[at..at + d.width], &dy[at..at + d.width], mean[row], rstd[row]);
-            match weight {
-                Some(w) => {
-                    let w = &w[..d.width];
-                    row_backward(x, m, r, dx, |i| dy[i] * w[i]);
+        per_row(
+            d,
+            dx,
+            #[inline(always)]
+            |row, dx| {
+                let at = row * d.width;
+                let (x, dy, m, r) = (&x[at..at + d.width], &dy[at..at + d.width], mean[row], rstd[row]);
+                match weight {
+                    Some(w) => {
+                        let w = &w[..d.width];
+                        row_backward(x, m, r, dx, |i| dy[i] * w[i]);
+                    }
+                    None => row_backward(x, m, r, dx, |i| dy[i]),
                 }
-                None => row_backward(x, m, r, dx, |i| dy[i]),
-            }
-        });
+            },
+        );
     }
     if grads.dweight.is_none() && grads.dbias.is_none() {
         return;
@@ -400,10 +449,14 @@ pub fn layer_norm_backward<T: Real>(d: Rows, saved: Saved<T, T>, dy: &[T], grads
         (dy[at + j], dy[at + j] * ((x[at + j] - mean[row]) * rstd[row]))
     });
     if let Some(dweight) = grads.dweight {
-        dweight.iter_mut().zip(&sums).for_each(|(dw, sum)| *dw = T::of(sum[1]));
+        for (dw, sum) in dweight.iter_mut().zip(&sums) {
+            *dw = T::of(sum[1]);
+        }
     }
     if let Some(dbias) = grads.dbias {
-        dbias.iter_mut().zip(&sums).for_each(|(db, sum)| *db = T::of(sum[0]));
+        for (db, sum) in dbias.iter_mut().zip(&sums) {
+            *db = T::of(sum[0]);
+        }
     }
 }
 

@@ -25,15 +25,19 @@ macro_rules! loop1 {
         unsafe fn run(n: usize, x: *const $T, o: *mut $O, $p: &$crate::backend::Params) {
             #[allow(dead_code)]
             type T = $T;
-            $crate::simd::vectorize(|| {
-                for i in 0..n {
-                    // SAFETY: `i < n`.
-                    let $x = unsafe { *x.add(i) };
-                    let value = $e;
-                    // SAFETY: `i < n`.
-                    unsafe { *o.add(i) = value };
-                }
-            });
+            // By value: a captured reference to a pointer would be read again after every store.
+            $crate::simd::vectorize(
+                #[inline(always)]
+                move || {
+                    for i in 0..n {
+                        // SAFETY: `i < n`.
+                        let $x = unsafe { *x.add(i) };
+                        let value = $e;
+                        // SAFETY: `i < n`.
+                        unsafe { *o.add(i) = value };
+                    }
+                },
+            );
         }
         run
     }};
@@ -63,42 +67,45 @@ macro_rules! loop2 {
             if n == 0 {
                 return;
             }
-            $vectorize(|| {
-                // In each arm `i < n`, and an operand of step 0 is read at its one element.
-                match (a_step, b_step) {
-                    (1, 1) => {
-                        for i in 0..n {
+            $vectorize(
+                #[inline(always)]
+                move || {
+                    // In each arm `i < n`, and an operand of step 0 is read at its one element.
+                    match (a_step, b_step) {
+                        (1, 1) => {
+                            for i in 0..n {
+                                // SAFETY: as above.
+                                let ($a, $b) = unsafe { (*a.add(i), *b.add(i)) };
+                                let value = $e;
+                                // SAFETY: as above.
+                                unsafe { *o.add(i) = value };
+                            }
+                        }
+                        (0, _) => {
                             // SAFETY: as above.
-                            let ($a, $b) = unsafe { (*a.add(i), *b.add(i)) };
-                            let value = $e;
+                            let $a = unsafe { *a };
+                            for i in 0..n {
+                                // SAFETY: as above.
+                                let $b = unsafe { *b.add(i * b_step) };
+                                let value = $e;
+                                // SAFETY: as above.
+                                unsafe { *o.add(i) = value };
+                            }
+                        }
+                        _ => {
                             // SAFETY: as above.
-                            unsafe { *o.add(i) = value };
+                            let $b = unsafe { *b };
+                            for i in 0..n {
+                                // SAFETY: as above.
+                                let $a = unsafe { *a.add(i) };
+                                let value = $e;
+                                // SAFETY: as above.
+                                unsafe { *o.add(i) = value };
+                            }
                         }
                     }
-                    (0, _) => {
-                        // SAFETY: as above.
-                        let $a = unsafe { *a };
-                        for i in 0..n {
-                            // SAFETY: as above.
-                            let $b = unsafe { *b.add(i * b_step) };
-                            let value = $e;
-                            // SAFETY: as above.
-                            unsafe { *o.add(i) = value };
-                        }
-                    }
-                    _ => {
-                        // SAFETY: as above.
-                        let $b = unsafe { *b };
-                        for i in 0..n {
-                            // SAFETY: as above.
-                            let $a = unsafe { *a.add(i) };
-                            let value = $e;
-                            // SAFETY: as above.
-                            unsafe { *o.add(i) = value };
-                        }
-                    }
-                }
-            });
+                },
+            );
         }
         run
     }};
@@ -195,12 +202,40 @@ unsafe fn gather<T: Element, U>(
     }
 }
 
+/// The `n` operands of a loop that writes to `o`: where they lie, or a copy in `buffer` if that is where `o` is. The
+/// compiler's vector code is only entered when inputs and output lie apart.
+///
+/// # Safety
+/// `x` points to `n <= BLOCK` elements.
+#[inline(always)]
+unsafe fn apart<T: Element, O>(n: usize, x: *const T, o: *const O, buffer: &mut [T; BLOCK]) -> *const T {
+    if x.cast::<O>() != o {
+        return x;
+    }
+    // SAFETY: the caller vouches for `n` elements, and the buffer has as many.
+    unsafe { std::ptr::copy_nonoverlapping(x, buffer.as_mut_ptr(), n) };
+    buffer.as_ptr()
+}
+
+/// Ranges of at most `BLOCK` elements that make up `n`.
+#[inline(always)]
+fn blocks(n: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..n).step_by(BLOCK).map(move |from| (from, BLOCK.min(n - from)))
+}
+
 pub(super) fn unary<T: Element, O: Element>(k: Loop1<T, O>, p: &Params, x: View, out: View) {
     if let Some(n) = flat([out.layout, x.layout]) {
         let (o, x) = (Ptr::<O>::first(out), Ptr::<T>::first(x));
         // SAFETY: both have `n` elements one after the other.
         return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
-            k(r.len(), x.at(r.start), o.at(r.start), p)
+            let (o, x) = (o.at(r.start), x.at(r.start));
+            if x.cast() != o {
+                return k(r.len(), x, o, p);
+            }
+            let mut buffer = [T::default(); BLOCK];
+            for (from, m) in blocks(r.len()) {
+                k(m, apart(m, x.add(from), o.add(from), &mut buffer), o.add(from), p);
+            }
         });
     }
     let walk = Walk::new([out.layout, x.layout]);
@@ -249,7 +284,15 @@ pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View
         let (o, a, b) = (Ptr::<O>::first(out), Ptr::<T>::first(a), Ptr::<T>::first(b));
         // SAFETY: all have `n` elements one after the other.
         return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
-            k(r.len(), a.at(r.start), 1, b.at(r.start), 1, o.at(r.start), p);
+            let (o, a, b) = (o.at(r.start), a.at(r.start), b.at(r.start));
+            if a.cast() != o && b.cast() != o {
+                return k(r.len(), a, 1, b, 1, o, p);
+            }
+            let (mut ab, mut bb) = ([T::default(); BLOCK], [T::default(); BLOCK]);
+            for (from, m) in blocks(r.len()) {
+                let o = o.add(from);
+                k(m, apart(m, a.add(from), o, &mut ab), 1, apart(m, b.add(from), o, &mut bb), 1, o, p);
+            }
         });
     }
     let walk = Walk::new([out.layout, a.layout, b.layout]);
@@ -288,11 +331,19 @@ pub(super) fn number<T: Element, O: Element>(
         // SAFETY: the callers below pass `n` elements; the number is one, at step 0.
         unsafe { if left { k(n, &number, 0, x, 1, o, p) } else { k(n, x, 1, &number, 0, o, p) } }
     };
+    let in_place = |n: usize, x: *const T, o: *mut O| {
+        let mut buffer = [T::default(); BLOCK];
+        for (from, m) in blocks(n) {
+            // SAFETY: as above.
+            unsafe { run(m, apart(m, x.add(from), o.add(from), &mut buffer), o.add(from)) };
+        }
+    };
     if let Some(n) = flat([out.layout, x.layout]) {
         let (o, x) = (Ptr::<O>::first(out), Ptr::<T>::first(x));
         // SAFETY: both have `n` elements one after the other.
         return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
-            run(r.len(), x.at(r.start), o.at(r.start))
+            let (x, o) = (x.at(r.start), o.at(r.start));
+            if x.cast() == o { in_place(r.len(), x, o) } else { run(r.len(), x, o) }
         });
     }
     let walk = Walk::new([out.layout, x.layout]);

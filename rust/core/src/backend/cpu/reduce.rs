@@ -90,7 +90,9 @@ impl<const N: usize> Nest<N> {
         for (&n, step) in self.sizes.iter().zip(&self.steps) {
             let i = rest % n;
             rest /= n;
-            (0..N).for_each(|k| at[k] += i * step[k]);
+            for k in 0..N {
+                at[k] += i * step[k];
+            }
             index.push(i);
         }
         let mut left = to - from;
@@ -101,15 +103,21 @@ impl<const N: usize> Nest<N> {
             if left == 0 {
                 return;
             }
-            (0..N).for_each(|k| at[k] -= index[0] * self.steps[0][k]);
+            for k in 0..N {
+                at[k] -= index[0] * self.steps[0][k];
+            }
             index[0] = 0;
             for d in 1..index.len() {
                 index[d] += 1;
-                (0..N).for_each(|k| at[k] += self.steps[d][k]);
+                for k in 0..N {
+                    at[k] += self.steps[d][k];
+                }
                 if index[d] < self.sizes[d] {
                     break;
                 }
-                (0..N).for_each(|k| at[k] -= self.steps[d][k] * self.sizes[d]);
+                for k in 0..N {
+                    at[k] -= self.steps[d][k] * self.sizes[d];
+                }
                 index[d] = 0;
             }
         }
@@ -169,17 +177,27 @@ fn rows<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::Out>
     let blocks = if outputs >= ENOUGH { 1 } else { n.div_ceil(BLOCK).clamp(1, 64) };
     if blocks == 1 {
         return parallel::chunks(outputs, BLOCK.div_ceil(n.max(1)), |r| {
-            plan.kept.pieces(r.start, r.end, |[o, from], len| {
-                let at = [plan.start[0] + o, plan.start[1] + from];
-                lines(f, plan, x, at, len, 0..n, To::Out(out));
-            });
+            plan.kept.pieces(
+                r.start,
+                r.end,
+                #[inline(always)]
+                |[o, from], len| {
+                    let at = [plan.start[0] + o, plan.start[1] + from];
+                    lines(f, plan, x, at, len, 0..n, To::Out(out));
+                },
+            );
         });
     }
     let step = n.div_ceil(blocks);
     let mut places = Vec::with_capacity(outputs);
-    plan.kept.pieces(0, outputs, |[o, from], len| {
-        places.extend((0..len).map(|i| [plan.start[0] + o + i * os, plan.start[1] + from + i * xs]));
-    });
+    plan.kept.pieces(
+        0,
+        outputs,
+        #[inline(always)]
+        |[o, from], len| {
+            places.extend((0..len).map(|i| [plan.start[0] + o + i * os, plan.start[1] + from + i * xs]));
+        },
+    );
     let mut parts: Vec<F::Acc> =
         places.iter().flat_map(|at| std::iter::repeat_n(f.start(at[0]), blocks)).collect();
     parallel::rows(&mut parts, 1, 1, |first, parts| {
@@ -237,42 +255,56 @@ fn one<T: Element, F: Folder<T>>(
     let step = folded.steps[0][0];
     let mut total = f.start(o);
     if range.len() < LANES {
-        folded.pieces(range.start, range.end, |[at], n| {
-            for i in 0..n {
-                // SAFETY: the loops of the plan stay inside the input's layout.
-                total = f.step(total, unsafe { *x.at(from + at + i * step) });
-            }
-        });
+        folded.pieces(
+            range.start,
+            range.end,
+            #[inline(always)]
+            |[at], n| {
+                for i in 0..n {
+                    // SAFETY: the loops of the plan stay inside the input's layout.
+                    total = f.step(total, unsafe { *x.at(from + at + i * step) });
+                }
+            },
+        );
         return total;
     }
     for a in range.clone().step_by(BLOCK) {
         let mut lanes = [f.start(o); LANES];
-        folded.pieces(a, range.end.min(a + BLOCK), |[at], n| {
-            // A copy of their own for the loop: then they stay in registers.
-            let mut acc = lanes;
-            if step == 1 {
-                // SAFETY: as above.
-                let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
-                let whole = x.chunks_exact(LANES);
-                let rest = whole.remainder();
-                for x in whole {
-                    (0..LANES).for_each(|j| acc[j] = f.step(acc[j], x[j]));
-                }
-                for (acc, &x) in acc.iter_mut().zip(rest) {
-                    *acc = f.step(*acc, x);
-                }
-            } else {
-                for i in 0..n {
+        folded.pieces(
+            a,
+            range.end.min(a + BLOCK),
+            #[inline(always)]
+            |[at], n| {
+                // A copy of their own for the loop: then they stay in registers.
+                let mut acc = lanes;
+                if step == 1 {
                     // SAFETY: as above.
-                    let x = unsafe { *x.at(from + at + i * step) };
-                    acc[i % LANES] = f.step(acc[i % LANES], x);
+                    let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
+                    let whole = x.chunks_exact(LANES);
+                    let rest = whole.remainder();
+                    for x in whole {
+                        for j in 0..LANES {
+                            acc[j] = f.step(acc[j], x[j]);
+                        }
+                    }
+                    for (acc, &x) in acc.iter_mut().zip(rest) {
+                        *acc = f.step(*acc, x);
+                    }
+                } else {
+                    for i in 0..n {
+                        // SAFETY: as above.
+                        let x = unsafe { *x.at(from + at + i * step) };
+                        acc[i % LANES] = f.step(acc[i % LANES], x);
+                    }
                 }
-            }
-            lanes = acc;
-        });
+                lanes = acc;
+            },
+        );
         let mut width = LANES / 2;
         while width > 0 {
-            (0..width).for_each(|j| lanes[j] = f.merge(lanes[j], lanes[j + width]));
+            for j in 0..width {
+                lanes[j] = f.merge(lanes[j], lanes[j + width]);
+            }
             width /= 2;
         }
         total = f.merge(total, lanes[0]);
@@ -291,7 +323,12 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
     // The tile `i`: the output's and the input's first element, and the number of outputs.
     let tile = |i: usize| {
         let (first, mut found) = (i % tiles * TILE, [0; 2]);
-        plan.kept.pieces(i / tiles * width + first, i / tiles * width + first + 1, |at, _| found = at);
+        plan.kept.pieces(
+            i / tiles * width + first,
+            i / tiles * width + first + 1,
+            #[inline(always)]
+            |at, _| found = at,
+        );
         [plan.start[0] + found[0], plan.start[1] + found[1], TILE.min(width - first)]
     };
     if blocks == 1 {
@@ -335,32 +372,45 @@ fn strip<T: Element, F: Folder<T>>(
     total: &mut [F::Acc],
 ) {
     let (step, w) = (folded.steps[0][0], total.len());
-    (0..w).for_each(|j| total[j] = f.start(o + j));
+    for j in 0..w {
+        total[j] = f.start(o + j);
+    }
     let mut tile = [f.start(o); TILE];
     let acc = &mut tile[..w];
     vectorize(
         #[inline(always)]
         || {
             for a in range.clone().step_by(TILE_ROWS) {
-                (0..w).for_each(|j| acc[j] = f.start(o + j));
-                folded.pieces(a, range.end.min(a + TILE_ROWS), |[at], n| {
-                    // SAFETY: the loops of the plan stay inside the input's layout.
-                    let row = |i: usize| unsafe {
-                        std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w)
-                    };
-                    // Four rows at a time: the accumulators are read and written once for them.
-                    let whole = n - n % 4;
-                    for i in (0..whole).step_by(4) {
-                        let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
-                        for (j, acc) in acc.iter_mut().enumerate() {
-                            *acc = f.step(f.step(f.step(f.step(*acc, p[j]), q[j]), r[j]), s[j]);
+                for j in 0..w {
+                    acc[j] = f.start(o + j);
+                }
+                folded.pieces(
+                    a,
+                    range.end.min(a + TILE_ROWS),
+                    #[inline(always)]
+                    |[at], n| {
+                        // SAFETY: the loops of the plan stay inside the input's layout.
+                        let row = |i: usize| unsafe {
+                            std::slice::from_raw_parts(x.at(from + at + i * step).cast_const(), w)
+                        };
+                        // Four rows at a time: the accumulators are read and written once for them.
+                        let whole = n - n % 4;
+                        for i in (0..whole).step_by(4) {
+                            let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
+                            for (j, acc) in acc.iter_mut().enumerate() {
+                                *acc = f.step(f.step(f.step(f.step(*acc, p[j]), q[j]), r[j]), s[j]);
+                            }
                         }
-                    }
-                    for i in whole..n {
-                        acc.iter_mut().zip(row(i)).for_each(|(acc, &x)| *acc = f.step(*acc, x));
-                    }
-                });
-                (0..w).for_each(|j| total[j] = f.merge(total[j], acc[j]));
+                        for i in whole..n {
+                            for (acc, &x) in acc.iter_mut().zip(row(i)) {
+                                *acc = f.step(*acc, x);
+                            }
+                        }
+                    },
+                );
+                for j in 0..w {
+                    total[j] = f.merge(total[j], acc[j]);
+                }
             }
         },
     );

@@ -45,70 +45,144 @@ const GRAIN: usize = 8192;
 /// `y = exp(x) / sum(exp(x))`
 pub fn softmax<T: Real>(axis: Axis, x: &[T], y: &mut [T]) {
     if axis.inner == 1 {
-        return lines(axis, y, |at, y| {
-            let x = &x[at..at + y.len()];
-            let scale = T::ONE / exponentials(x, maximum(x), y);
-            y.iter_mut().for_each(|y| *y *= scale);
-        });
+        return lines(
+            axis,
+            y,
+            #[inline(always)]
+            |at, y| {
+                let x = &x[at..at + y.len()];
+                let scale = T::ONE / exponentials(x, maximum(x), y);
+                for y in y.iter_mut() {
+                    *y *= scale;
+                }
+            },
+        );
     }
-    columns(axis, y, |block, y| {
-        let (max, sum) = block.exponentials(x);
-        block.write(y, |row, j| math::exp(x[row + j] - max[j]) / sum[j]);
-    });
+    columns(
+        axis,
+        y,
+        #[inline(always)]
+        |block, y| {
+            let (max, sum) = block.exponentials(x);
+            block.write(
+                y,
+                #[inline(always)]
+                |row, j| math::exp(x[row + j] - max[j]) / sum[j],
+            );
+        },
+    );
 }
 
 /// `y = x - ln(sum(exp(x)))`
 pub fn log_softmax<T: Real>(axis: Axis, x: &[T], y: &mut [T]) {
     if axis.inner == 1 {
-        return lines(axis, y, |at, y| {
-            let x = &x[at..at + y.len()];
-            let max = maximum(x);
-            let log = exponentials(x, max, y).ln();
-            // Two steps, so that the logarithm is not lost beside a large maximum.
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - max - log);
-        });
+        return lines(
+            axis,
+            y,
+            #[inline(always)]
+            |at, y| {
+                let x = &x[at..at + y.len()];
+                let max = maximum(x);
+                let log = exponentials(x, max, y).ln();
+                // Two steps, so that the logarithm is not lost beside a large maximum.
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = x - max - log;
+                }
+            },
+        );
     }
-    columns(axis, y, |block, y| {
-        let (max, sum) = block.exponentials(x);
-        let log = sum.map(T::ln);
-        block.write(y, |row, j| x[row + j] - max[j] - log[j]);
-    });
+    columns(
+        axis,
+        y,
+        #[inline(always)]
+        |block, y| {
+            let (max, sum) = block.exponentials(x);
+            let log = sum.map(T::ln);
+            block.write(
+                y,
+                #[inline(always)]
+                |row, j| x[row + j] - max[j] - log[j],
+            );
+        },
+    );
 }
 
 /// `dx = y * (dy - sum(y * dy))` for `y = softmax(x)`
 pub fn softmax_backward<T: Real>(axis: Axis, y: &[T], dy: &[T], dx: &mut [T]) {
     if axis.inner == 1 {
-        return lines(axis, dx, |at, dx| {
-            let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
-            let dot = total(y.len(), |i| y[i] * dy[i]);
-            for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                *dx = y * (dy - dot);
-            }
-        });
+        return lines(
+            axis,
+            dx,
+            #[inline(always)]
+            |at, dx| {
+                let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
+                let dot = total(
+                    y.len(),
+                    #[inline(always)]
+                    |i| y[i] * dy[i],
+                );
+                for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                    *dx = y * (dy - dot);
+                }
+            },
+        );
     }
-    columns(axis, dx, |block, dx| {
-        let mut dot = [T::ZERO; LANES];
-        block.read(|row, j| dot[j] += y[row + j] * dy[row + j]);
-        block.write(dx, |row, j| y[row + j] * (dy[row + j] - dot[j]));
-    });
+    columns(
+        axis,
+        dx,
+        #[inline(always)]
+        |block, dx| {
+            let mut dot = [T::ZERO; LANES];
+            block.read(
+                #[inline(always)]
+                |row, j| dot[j] += y[row + j] * dy[row + j],
+            );
+            block.write(
+                dx,
+                #[inline(always)]
+                |row, j| y[row + j] * (dy[row + j] - dot[j]),
+            );
+        },
+    );
 }
 
 /// `dx = dy - exp(y) * sum(dy)` for `y = log_softmax(x)`
 pub fn log_softmax_backward<T: Real>(axis: Axis, y: &[T], dy: &[T], dx: &mut [T]) {
     if axis.inner == 1 {
-        return lines(axis, dx, |at, dx| {
-            let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
-            let sum = total(dy.len(), |i| dy[i]);
-            for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                *dx = dy - math::exp(y) * sum;
-            }
-        });
+        return lines(
+            axis,
+            dx,
+            #[inline(always)]
+            |at, dx| {
+                let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
+                let sum = total(
+                    dy.len(),
+                    #[inline(always)]
+                    |i| dy[i],
+                );
+                for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                    *dx = dy - math::exp(y) * sum;
+                }
+            },
+        );
     }
-    columns(axis, dx, |block, dx| {
-        let mut sum = [T::ZERO; LANES];
-        block.read(|row, j| sum[j] += dy[row + j]);
-        block.write(dx, |row, j| dy[row + j] - math::exp(y[row + j]) * sum[j]);
-    });
+    columns(
+        axis,
+        dx,
+        #[inline(always)]
+        |block, dx| {
+            let mut sum = [T::ZERO; LANES];
+            block.read(
+                #[inline(always)]
+                |row, j| sum[j] += dy[row + j],
+            );
+            block.write(
+                dx,
+                #[inline(always)]
+                |row, j| dy[row + j] - math::exp(y[row + j]) * sum[j],
+            );
+        },
+    );
 }
 
 /// Every row of a tensor whose axis is the last one: `f(offset, row of out)`.
@@ -167,7 +241,9 @@ impl Block {
     fn read(self, mut f: impl FnMut(usize, usize)) {
         for k in 0..self.axis.dim {
             let row = self.at + k * self.axis.inner;
-            (0..self.width).for_each(|j| f(row, j));
+            for j in 0..self.width {
+                f(row, j);
+            }
         }
     }
 
@@ -177,7 +253,9 @@ impl Block {
             let row = self.at + k * self.axis.inner;
             // SAFETY: blocks are disjoint sets of columns, and each is worked on by one thread.
             let out = unsafe { out.range(row..row + self.width) };
-            (0..self.width).for_each(|j| out[j] = f(row, j));
+            for j in 0..self.width {
+                out[j] = f(row, j);
+            }
         }
     }
 
@@ -185,9 +263,15 @@ impl Block {
     #[inline(always)]
     fn exponentials<T: Real>(self, x: &[T]) -> ([T; LANES], [T; LANES]) {
         let mut max = [T::NEG_INFINITY; LANES];
-        self.read(|row, j| max[j] = x[row + j].max_num(max[j]));
+        self.read(
+            #[inline(always)]
+            |row, j| max[j] = x[row + j].max_num(max[j]),
+        );
         let mut sum = [T::ZERO; LANES];
-        self.read(|row, j| sum[j] += math::exp(x[row + j] - max[j]));
+        self.read(
+            #[inline(always)]
+            |row, j| sum[j] += math::exp(x[row + j] - max[j]),
+        );
         (max, sum)
     }
 }
@@ -199,7 +283,9 @@ pub(super) fn maximum<T: Real>(x: &[T]) -> T {
     let blocks = x.chunks_exact(LANES);
     let rest = blocks.remainder();
     for block in blocks {
-        (0..LANES).for_each(|j| lanes[j] = block[j].max_num(lanes[j]));
+        for j in 0..LANES {
+            lanes[j] = block[j].max_num(lanes[j]);
+        }
     }
     let max = rest.iter().fold(T::NEG_INFINITY, |m, &x| x.max_num(m));
     lanes.iter().fold(max, |m, &x| x.max_num(m))
@@ -208,8 +294,14 @@ pub(super) fn maximum<T: Real>(x: &[T]) -> T {
 /// `y = exp(x - max)`; returns the sum of `y`.
 #[inline(always)]
 fn exponentials<T: Real>(x: &[T], max: T, y: &mut [T]) -> T {
-    y.iter_mut().zip(x).for_each(|(y, &x)| *y = math::exp(x - max));
-    total(y.len(), |i| y[i])
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = math::exp(x - max);
+    }
+    total(
+        y.len(),
+        #[inline(always)]
+        |i| y[i],
+    )
 }
 
 /// The sum of `f(0..n)` through `LANES` partial sums.
@@ -218,12 +310,18 @@ pub(super) fn total<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
     let mut lanes = [T::ZERO; LANES];
     let whole = n - n % LANES;
     for i in (0..whole).step_by(LANES) {
-        (0..LANES).for_each(|j| lanes[j] += f(i + j));
+        for j in 0..LANES {
+            lanes[j] += f(i + j);
+        }
     }
-    (whole..n).for_each(|i| lanes[i - whole] += f(i));
+    for i in whole..n {
+        lanes[i - whole] += f(i);
+    }
     let mut width = LANES / 2;
     while width > 0 {
-        (0..width).for_each(|j| lanes[j] += lanes[j + width]);
+        for j in 0..width {
+            lanes[j] += lanes[j + width];
+        }
         width /= 2;
     }
     lanes[0]

@@ -136,13 +136,21 @@ pub(super) fn backward_weight<T: Real>(d: &Conv2d, x: &[T], dy: &[T], dw: &mut [
                                 let dot = with_step(
                                     d.stride[1],
                                     #[inline(always)]
-                                    |s| total(dy.len(), |j| dy[j] * x[j * s]),
+                                    |s| {
+                                        total(
+                                            dy.len(),
+                                            #[inline(always)]
+                                            |j| dy[j] * x[j * s],
+                                        )
+                                    },
                                 );
                                 sums[k] += dot.to_f64();
                             },
                         );
                     }
-                    dw.iter_mut().zip(&sums).for_each(|(dw, &sum)| *dw = T::of(sum));
+                    for (dw, &sum) in dw.iter_mut().zip(&sums) {
+                        *dw = T::of(sum);
+                    }
                 }
             },
         )

@@ -60,7 +60,9 @@ pub fn avg_pool2d<T: Real>(d: Pool2d, divisor: Divisor, x: &[T], y: &mut [T]) {
                         } else {
                             with_stride!(d.stride[1], windows::<T>(&d, x, row, y));
                         }
-                        y.iter_mut().zip(&by).for_each(|(y, &by)| *y = by_or_zero(*y, by));
+                        for (y, &by) in y.iter_mut().zip(&by) {
+                            *y = by_or_zero(*y, by);
+                        }
                     }
                 }
             },

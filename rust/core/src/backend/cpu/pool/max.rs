@@ -33,7 +33,9 @@ pub fn max_pool2d<T: Element>(d: Pool2d, x: &[T], y: &mut [T], place: Option<&mu
                         if let Some(place) = &place {
                             // SAFETY: as above.
                             let place = unsafe { place.range(at..at + ow) };
-                            place.iter_mut().zip(&which).for_each(|(p, &w)| *p = i64::from(w));
+                            for (p, &w) in place.iter_mut().zip(&which) {
+                                *p = i64::from(w);
+                            }
                         }
                     }
                 }

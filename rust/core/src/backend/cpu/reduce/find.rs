@@ -39,21 +39,26 @@ pub(in crate::backend::cpu) fn find<T: Element>(x: View, dim: usize, values: Vie
         return tiles(&plan, n, step, x, values, shift, out);
     }
     parallel::chunks(outputs, BLOCK.div_ceil(n), |r| {
-        plan.kept.pieces(r.start, r.end, |[o, from], len| {
-            for i in 0..len {
-                let (o, from) = (plan.start[0] + o + i * os, plan.start[1] + from + i * xs);
-                // SAFETY: the plan's loops stay inside the layouts; chunks have outputs of their own.
-                unsafe {
-                    let v = *values.at(o.wrapping_add(shift));
-                    let found = if step == 1 {
-                        search(std::slice::from_raw_parts(x.at(from).cast_const(), n), v)
-                    } else {
-                        (0..n).find(|&k| same(*x.at(from + k * step), v))
-                    };
-                    *out.at(o) = found.unwrap_or(0) as i64;
+        plan.kept.pieces(
+            r.start,
+            r.end,
+            #[inline(always)]
+            |[o, from], len| {
+                for i in 0..len {
+                    let (o, from) = (plan.start[0] + o + i * os, plan.start[1] + from + i * xs);
+                    // SAFETY: the plan's loops stay inside the layouts; chunks have outputs of their own.
+                    unsafe {
+                        let v = *values.at(o.wrapping_add(shift));
+                        let found = if step == 1 {
+                            search(std::slice::from_raw_parts(x.at(from).cast_const(), n), v)
+                        } else {
+                            (0..n).find(|&k| same(*x.at(from + k * step), v))
+                        };
+                        *out.at(o) = found.unwrap_or(0) as i64;
+                    }
                 }
-            }
-        });
+            },
+        );
     });
 }
 
@@ -115,7 +120,12 @@ fn tiles<T: Element>(
                     let at = i / across * width + i % across * TILE;
                     let w = TILE.min(width - i % across * TILE);
                     let mut base = [0; 2];
-                    plan.kept.pieces(at, at + 1, |found, _| base = found);
+                    plan.kept.pieces(
+                        at,
+                        at + 1,
+                        #[inline(always)]
+                        |found, _| base = found,
+                    );
                     let (o, from) = (plan.start[0] + base[0], plan.start[1] + base[1]);
                     let mut index = [0u32; TILE];
                     // SAFETY: rows of the tile stay inside the layouts; every tile has outputs of its own.
@@ -127,7 +137,9 @@ fn tiles<T: Element>(
                                 index[j] = if same(row[j], v[j]) { k as u32 } else { index[j] };
                             }
                         }
-                        (0..w).for_each(|j| *out.at(o + j) = i64::from(index[j]));
+                        for j in 0..w {
+                            *out.at(o + j) = i64::from(index[j]);
+                        }
                     }
                 }
             },
