@@ -31,10 +31,7 @@ from tensorrs._types import __all__ as _type_names
 __version__ = _C.__version__
 
 from tensorrs import autograd as autograd
-from tensorrs import nn as nn
-from tensorrs import optim as optim
 from tensorrs import random as random
-from tensorrs import utils as utils
 from tensorrs.autograd import (
     enable_grad,
     inference_mode,
@@ -47,7 +44,7 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import cuda, datasets, testing
+    from tensorrs import cuda, datasets, nn, optim, testing, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import serialization as serialization
@@ -56,8 +53,19 @@ if TYPE_CHECKING:
     from tensorrs.serialization import load, save
     from tensorrs.storage import UntypedStorage
 
-# What few programs need is imported when it is first named.
-_LAZY_MODULES = ("cuda", "datasets", "demo", "return_types", "serialization", "storage", "testing")
+# Imported when first named: tensors alone, in a small tool, should start fast.
+_LAZY_MODULES = (
+    "cuda",
+    "datasets",
+    "demo",
+    "nn",
+    "optim",
+    "return_types",
+    "serialization",
+    "storage",
+    "testing",
+    "utils",
+)
 _LAZY = {
     "UntypedStorage": "storage",
     "finfo": "_info",

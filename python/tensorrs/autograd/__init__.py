@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tensorrs._C import Node as _Node
 from tensorrs._C import Tensor, run_backward, run_grad
 
@@ -42,7 +40,12 @@ __all__ = [
     "set_grad_enabled",
 ]
 
-_Tensors = Tensor | Sequence[Tensor]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    _Tensors: TypeAlias = Tensor | Sequence[Tensor]
 
 
 class _VariableMeta(type):

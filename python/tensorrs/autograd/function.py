@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any
 
 from tensorrs import _C
 from tensorrs._C import Tensor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "NestedIOFunction", "once_differentiable"]
 

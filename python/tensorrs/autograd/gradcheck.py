@@ -7,15 +7,17 @@ Inputs should be float64: in float32 the difference quotient has too few digits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 from tensorrs import _C
 from tensorrs._C import Tensor
 
-__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeAlias
 
-_Inputs = Tensor | Sequence[Any]
+    _Inputs: TypeAlias = Tensor | Sequence[Any]
+
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 
 class GradcheckError(RuntimeError):
