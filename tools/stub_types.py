@@ -90,7 +90,7 @@ SPECIAL = {
     ("index_put", "values"): "Tensor", ("index_put_", "values"): "Tensor",
     ("pow", "exponent"): "_Operand", ("pow_", "exponent"): "_Operand", ("float_power", "exponent"): "_Operand", ("float_power_", "exponent"): "_Operand",
     ("lerp", "weight"): "_Operand", ("lerp_", "weight"): "_Operand",
-    ("bernoulli", "p"): "_Number", ("tensor", "data"): "Any", ("scatter", "src"): "_Operand", ("scatter_", "src"): "_Operand",
+    ("bernoulli", "p"): "_Number", ("tensor", "data"): "Any", ("new_tensor", "data"): "Any", ("scatter", "src"): "_Operand", ("scatter_", "src"): "_Operand",
     ("select_scatter", "index"): "builtins.int", ("select", "index"): "builtins.int", ("isin", "elements"): "_Operand",
     ("repeat_interleave", "repeats"): "Tensor | builtins.int", ("where", "input"): "_Operand", ("to", "other"): "Any",
     ("tensor_over", "size"): "Sequence[builtins.int]", ("tensor_over", "stride"): "Sequence[builtins.int]", ("as_subclass", "cls"): "type",
@@ -131,7 +131,7 @@ RETURNS = _table(f"""
     _MinMax: aminmax
     tuple[Tensor, ...]: split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors var_mean std_mean
     tuple[builtins.int, builtins.int]: _storage
-    tuple[Tensor, Tensor]: max_pool2d_with_indices
+    tuple[Tensor, Tensor]: max_pool1d_with_indices max_pool2d_with_indices
     list[Any]: run_grad
     Iterator[Tensor]: __iter__
 """)
