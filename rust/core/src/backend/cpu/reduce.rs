@@ -269,15 +269,17 @@ fn one<T: Element, F: Folder<T>>(
         return total;
     }
     for a in range.clone().step_by(BLOCK) {
-        let mut lanes = [f.start(o); LANES];
+        let mut start = [f.start(o); LANES];
+        // Opaque: seen through, the lanes would become so many scalars; like this they are loaded as vectors.
+        let lanes = std::hint::black_box(&mut start);
         folded.pieces(
             a,
             range.end.min(a + BLOCK),
             #[inline(always)]
             |[at], n| {
-                // A copy of their own for the loop: then they stay in registers.
-                let mut acc = lanes;
                 if step == 1 {
+                    // A copy of their own for the loop: then they stay in registers.
+                    let mut acc = *lanes;
                     // SAFETY: as above.
                     let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
                     let whole = x.chunks_exact(LANES);
@@ -290,14 +292,14 @@ fn one<T: Element, F: Folder<T>>(
                     for (acc, &x) in acc.iter_mut().zip(rest) {
                         *acc = f.step(*acc, x);
                     }
+                    *lanes = acc;
                 } else {
                     for i in 0..n {
                         // SAFETY: as above.
                         let x = unsafe { *x.at(from + at + i * step) };
-                        acc[i % LANES] = f.step(acc[i % LANES], x);
+                        lanes[i % LANES] = f.step(lanes[i % LANES], x);
                     }
                 }
-                lanes = acc;
             },
         );
         let mut width = LANES / 2;
