@@ -26,8 +26,8 @@ impl Tensor {
 
     /// Set every element, no history, no version.
     pub fn fill_data(&self, value: Scalar) -> Result<()> {
-        // PyTorch fills half types by way of float: a number too large is infinite.
-        if !matches!(self.dtype(), DType::F16 | DType::BF16) {
+        // PyTorch sets the one element of a half type by way of float: a number too large becomes infinite.
+        if self.numel() != 1 || !matches!(self.dtype(), DType::F16 | DType::BF16) {
             check_fits(value, self.dtype())?;
         }
         self.write(&Tensor::full_scalar(value, self.dtype())?)

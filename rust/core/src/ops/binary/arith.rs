@@ -186,7 +186,7 @@ impl Tensor {
         if dtype == DType::Bool {
             return Err(Error::NotImplemented { op: MUL_SCALED.name.into(), dtype });
         }
-        check_fits(value, dtype)?;
+        check_fits(value, wide_of(dtype))?;
         let factor = if dtype.is_float() { row(value) } else { row(Scalar::Int(value.to())) };
         let out = self.add_middle(&MUL_SCALED, factor, a, b, dtype)?;
         let value = value.to_f64();
@@ -209,7 +209,7 @@ impl Tensor {
             ));
         }
         let dtype = result_type(&[self, a, b]);
-        check_fits(value, dtype)?;
+        check_fits(value, wide_of(dtype))?;
         let value = value.to_f64();
         let out = self.add_middle(&DIV_SCALED, [value, 0.0], a, b, dtype)?;
         out.record("AddcdivBackward0", &[self, a, b], |save| {
@@ -225,7 +225,7 @@ impl Tensor {
 
     /// `x + middle(a, b)`, rounded once where the dtype is a narrow float.
     fn add_middle(&self, k: &Binary, p: [f64; 2], a: &Tensor, b: &Tensor, dtype: DType) -> Result<Tensor> {
-        let wide = if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype };
+        let wide = wide_of(dtype);
         apply_as(&ADD, NONE, self, &apply_as(k, p, a, b, wide)?, wide)?.cast_data(dtype)
     }
 
@@ -266,6 +266,11 @@ fn check_sub(a: &Tensor, b: &Tensor) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// The dtype that a narrow float is computed in.
+fn wide_of(dtype: DType) -> DType {
+    if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype }
 }
 
 fn is_one(alpha: Scalar) -> bool {

@@ -1,10 +1,10 @@
 //! Every row of the tables: its derivative by finite differences, twice, and its fused form against the composed one.
 
 use super::{exponential, special, trigonometric};
-use crate::autograd::check::check_vjp;
+use crate::autograd::check::{check_second, check_vjp};
 use crate::autograd::{Options, grad_of};
 use crate::error::Result;
-use crate::tensor::{GradMode, Tensor, no_grad};
+use crate::tensor::{Tensor, no_grad};
 
 type Row = (&'static str, fn(&Tensor) -> Result<Tensor>);
 
@@ -40,16 +40,7 @@ fn derivatives_match_finite_differences() {
 #[test]
 fn second_derivatives_match_finite_differences() {
     for &(name, f) in rows() {
-        let slope = |v: &[Tensor]| -> Result<Tensor> {
-            let _on = GradMode::set(true);
-            let x = if v[0].requires_grad() { v[0].clone() } else { v[0].detach() };
-            x.set_requires_grad(true)?;
-            let y = f(&x)?;
-            let options = Options { create_graph: true, ..Options::default() };
-            let g = grad_of(&[(y.clone(), Some(y.ones_like()?))], &[x], options)?;
-            Ok(g[0].clone().expect("reaches"))
-        };
-        let (taped, measured) = check_vjp(slope, &[domain(f)]).expect(name);
+        let (taped, measured) = check_second(|v| f(&v[0]), &[domain(f)]).expect(name);
         close(name, taped, measured);
     }
 }
