@@ -40,7 +40,7 @@ demo: $(BUILT) ## train a small CNN on the embedded digits; ARGS="--dataset fash
 
 test: $(BUILT) ## all tests, Rust and Python; OP=conv2d runs the rows of one op
 ifeq ($(OP),)
-	cargo test --quiet --workspace --exclude tensorrs-bindings
+	cargo test --quiet --workspace
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 else
 	$(BIN)/python -m pytest -q tests/test_ops.py -k "$(OP)]" $(PYTEST_ARGS)
@@ -78,7 +78,7 @@ bench: $(BUILT) ## rows against PyTorch where it is installed, in turns; OP=conv
 	$(or $(TORCH),$(BIN)/python) benches/compare.py $(if $(OP),--only "$(OP)")
 
 bench-rust: ## the kernels' criterion benches
-	cargo bench -p tensorrs-benches
+	cargo bench
 
 size: ## longest files and lines per floor
 	@python3 tools/size.py

@@ -6,18 +6,21 @@ use tensorrs_benches::numbers;
 use tensorrs_core::{parallel, simd};
 
 fn multiply_adds(rounds: usize) -> f32 {
-    simd::vectorize(|| {
-        let mut acc = [[0.5f32; 16]; 12];
-        let (a, b) = (black_box([0.999f32; 16]), black_box([1e-6f32; 16]));
-        for _ in 0..rounds {
-            for lane in &mut acc {
-                for i in 0..16 {
-                    lane[i] = lane[i].mul_add(a[i], b[i]);
+    simd::vectorize(
+        #[inline(always)]
+        || {
+            let mut acc = [[0.5f32; 16]; 12];
+            let (a, b) = (black_box([0.999f32; 16]), black_box([1e-6f32; 16]));
+            for _ in 0..rounds {
+                for lane in &mut acc {
+                    for i in 0..16 {
+                        lane[i] = lane[i].mul_add(a[i], b[i]);
+                    }
                 }
             }
-        }
-        acc.iter().flatten().sum()
-    })
+            acc.iter().flatten().sum()
+        },
+    )
 }
 
 fn roofline(c: &mut Criterion) {
