@@ -2,7 +2,7 @@
 //!
 //! `vectorize` runs a closure inside a function that is compiled for the level of this machine. Everything that is
 //! inlined into that function is vectorised for the level by the compiler, so the same plain slice loop becomes SSE2,
-//! AVX2 or AVX-512 code. Write `vectorize(#[inline(always)] || ...)` and mark the helpers it calls
+//! AVX2 or AVX-512 code. The function stays a function: in a large one the compiler gives up looking for vectors. Write `vectorize(#[inline(always)] || ...)` and mark the helpers it calls
 //! `#[inline(always)]`: what is not inlined is compiled for the baseline. Go parallel outside, vectorise inside.
 //!
 //! `Vector` is the thin layer for the few kernels that name their registers, such as the matrix product.
@@ -104,6 +104,7 @@ pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
 /// # Safety
 /// The machine has the instructions.
 #[cfg(target_arch = "x86_64")]
+#[inline(never)]
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn as_avx2<R>(f: impl FnOnce() -> R) -> R {
     f()
@@ -112,6 +113,7 @@ unsafe fn as_avx2<R>(f: impl FnOnce() -> R) -> R {
 /// # Safety
 /// The machine has the instructions.
 #[cfg(target_arch = "x86_64")]
+#[inline(never)]
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd")]
 unsafe fn as_avx512<R>(f: impl FnOnce() -> R) -> R {
     f()

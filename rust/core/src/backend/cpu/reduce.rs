@@ -269,30 +269,16 @@ fn one<T: Element, F: Folder<T>>(
         return total;
     }
     for a in range.clone().step_by(BLOCK) {
-        let mut start = [f.start(o); LANES];
-        // Opaque: seen through, the lanes would become so many scalars; like this they are loaded as vectors.
-        let lanes = std::hint::black_box(&mut start);
+        let mut lanes = [f.start(o); LANES];
         folded.pieces(
             a,
             range.end.min(a + BLOCK),
             #[inline(always)]
             |[at], n| {
                 if step == 1 {
-                    // A copy of their own for the loop: then they stay in registers.
-                    let mut acc = *lanes;
                     // SAFETY: as above.
                     let x = unsafe { std::slice::from_raw_parts(x.at(from + at).cast_const(), n) };
-                    let whole = x.chunks_exact(LANES);
-                    let rest = whole.remainder();
-                    for x in whole {
-                        for j in 0..LANES {
-                            acc[j] = f.step(acc[j], x[j]);
-                        }
-                    }
-                    for (acc, &x) in acc.iter_mut().zip(rest) {
-                        *acc = f.step(*acc, x);
-                    }
-                    *lanes = acc;
+                    run(f, &mut lanes, x);
                 } else {
                     for i in 0..n {
                         // SAFETY: as above.
@@ -312,6 +298,28 @@ fn one<T: Element, F: Folder<T>>(
         total = f.merge(total, lanes[0]);
     }
     total
+}
+
+/// Fold neighbours into the lanes. A function of its own, small enough for the compiler to see the vectors in it.
+#[inline(always)]
+fn run<T: Element, F: Folder<T>>(f: F, lanes: &mut [F::Acc; LANES], x: &[T]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            let mut acc = *lanes;
+            let (whole, rest) = x.as_chunks::<LANES>();
+            for x in whole {
+                for j in 0..LANES {
+                    acc[j] = f.step(acc[j], x[j]);
+                }
+            }
+            *lanes = acc;
+            // Not into `acc`: an array that is indexed by a variable somewhere does not live in registers anywhere.
+            for (lane, &x) in lanes.iter_mut().zip(rest) {
+                *lane = f.step(*lane, x);
+            }
+        },
+    );
 }
 
 // A tile of outputs at a time -----------------------------------------------------------------------------------------
