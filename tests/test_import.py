@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -17,10 +18,13 @@ HEAVY = ["numpy", "torch", "PIL", "tqdm", "inspect", "dataclasses", "asyncio", "
 pytestmark = pytest.mark.skipif(NAME == "torch", reason="a promise of tensorrs")
 
 
+# As users run it: with byte code on disk, wherever this run of the tests keeps it.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def fresh(program: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [sys.executable, "-X", "utf8", "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT)
     assert run.returncode == 0, run.stderr
     return run.stdout
 
