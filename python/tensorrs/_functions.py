@@ -20,7 +20,7 @@ _NATIVE = """
     broadcast_shapes meshgrid cartesian_prod result_type promote_types can_cast logspace
     conv1d conv2d
     layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
-    as_tensor asarray frombuffer repeat_interleave
+    as_tensor asarray frombuffer repeat_interleave polygamma
 """.split()
 
 # Methods that are functions too. A name is skipped as long as Tensor lacks it.
@@ -37,7 +37,7 @@ _METHODS = """
     logaddexp2 logcumsumexp logical_and logical_not logical_or logical_xor logit logsumexp lt masked_fill
     masked_scatter masked_select matmul max maximum mean median min minimum mm mode moveaxis movedim msort mul multinomial
     multiply mv nan_to_num nanmean nanmedian nansum narrow ne neg negative nextafter nonzero norm not_equal numel
-    outer permute pinverse polygamma positive pow prelu prod put quantile rad2deg ravel reciprocal relu relu_
+    outer permute pinverse positive pow prelu prod put quantile rad2deg ravel reciprocal relu relu_
     remainder renorm reshape resolve_conj resolve_neg roll rot90 round rsqrt rsub scatter
     scatter_add scatter_reduce select selu sgn sigmoid sigmoid_ sign signbit sin sinc sinh slice_scatter softmax sort
     split sqrt square squeeze std std_mean sub subtract sum swapaxes swapdims t take take_along_dim tan tanh tanh_
@@ -47,19 +47,13 @@ _METHODS = """
     softplus threshold detach_ zero_ fill_ clamp_ is_inference
 """.split()
 
-# A number may stand in the tensor's place: `pow(2, x)`.
-_NUMBER_FIRST = {
-    "bitwise_and",
-    "bitwise_left_shift",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "copysign",
-    "float_power",
-    "pow",
-    "remainder",
-    "xlogy",
-}
+# A number may stand in the tensor's place: `pow(2, x)`; with the first group in both places: `add(2, 3)`.
+_NUMBERS_ALONE = set("add sub subtract mul multiply div divide true_divide floor_divide".split())
+_NUMBER_FIRST = _NUMBERS_ALONE | set(
+    """
+    bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor float_power pow remainder xlogy
+    """.split()
+)
 
 
 def _collect() -> dict[str, Any]:
@@ -67,7 +61,7 @@ def _collect() -> dict[str, Any]:
     for name in _METHODS:
         method = getattr(Tensor, name, None)
         if method is not None:
-            found[name] = _C.Function(name, method, name in _NUMBER_FIRST)
+            found[name] = _C.Function(name, method, name in _NUMBER_FIRST, name not in _NUMBERS_ALONE)
     for name in _NATIVE:
         function = getattr(_C, name, None)
         if function is not None:

@@ -2,8 +2,8 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
-use tensorrs_core::{Scalar, Tensor};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyTuple};
+use tensorrs_core::{DType, Scalar, Tensor};
 
 use crate::border::{PyTensor, raise};
 
@@ -135,6 +135,69 @@ pub fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
         return integers(&args.get_item(0)?);
     }
     args.iter().map(|item| integer(&item)).collect()
+}
+
+/// NumPy's name of `dim`: the only keyword that `kwargs` may hold.
+pub fn axis(op: &str, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Option<isize>> {
+    let Some(kwargs) = kwargs else { return Ok(None) };
+    for key in kwargs.keys() {
+        if !key.eq("axis")? {
+            return Err(PyTypeError::new_err(format!("{op}() got an unexpected keyword argument '{key}'")));
+        }
+    }
+    kwargs.get_item("axis")?.map(|axis| axis.extract()).transpose()
+}
+
+/// Where `narrow` starts: an integer, or a tensor of one.
+pub struct Start(pub isize);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Start {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(t) = ob.cast::<PyTensor>() {
+            let t = t.get().tensor(ob.py());
+            if t.rank() != 0 || t.dtype() == DType::Bool || t.dtype().is_float() {
+                return Err(raise(tensorrs_core::runtime!("start must be an 0-dim integral Tensor.")));
+            }
+        }
+        integer(&ob).map(Start)
+    }
+}
+
+/// `*dims` that may also be named: `permute(1, 0)`, `permute((1, 0))`, `permute(dims=(1, 0))`.
+pub fn named_varargs(
+    op: &str,
+    name: &str,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Vec<isize>> {
+    let Some(kwargs) = kwargs else {
+        if args.is_empty() {
+            return Err(PyTypeError::new_err(format!(
+                "{op}() missing 1 required positional arguments: \"{name}\""
+            )));
+        }
+        return varargs(args);
+    };
+    let mut value = None;
+    for (key, v) in kwargs {
+        if !key.eq(name)? {
+            return Err(PyTypeError::new_err(format!("{op}() got an unexpected keyword argument '{key}'")));
+        }
+        value = Some(v);
+    }
+    match value {
+        Some(_) if !args.is_empty() => {
+            Err(PyTypeError::new_err(format!("{op}() got multiple values for argument '{name}'")))
+        }
+        Some(v) if v.is_instance_of::<PyTuple>() || v.is_instance_of::<PyList>() => integers(&v),
+        Some(v) => Err(PyTypeError::new_err(format!(
+            "{op}(): argument '{name}' must be tuple of ints, not {}",
+            type_name(&v)
+        ))),
+        None => varargs(args),
+    }
 }
 
 /// A shape whose numbers are all known: `zeros(2, 3)`.

@@ -8,6 +8,7 @@ mod dlpack;
 mod function;
 mod interop;
 mod node;
+mod out;
 mod settings;
 mod tensor;
 mod types;
@@ -91,6 +92,8 @@ mod module {
     use crate::tensor::rearrange::{constant_pad_nd, repeat_interleave};
     #[pymodule_export]
     use crate::tensor::stats::linalg_vector_norm;
+    #[pymodule_export]
+    use crate::tensor::unary::polygamma;
     #[pymodule_export]
     use crate::types::{PyDType, PyDevice};
 

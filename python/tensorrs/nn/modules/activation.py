@@ -216,11 +216,17 @@ class _AlongDim(Module):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
+        if dim is not None and type(dim) is not int:
+            raise TypeError(f"dim must be an int or None, got {type(dim)}")
         self.dim = dim
 
 
-class Softmin(_AlongDim):
+class Softmin(Module):
     """`softmax(-x)` along `dim`."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim, _stacklevel=5)

@@ -140,7 +140,9 @@ pub fn choose<'py>(
     match out {
         None => Ok(result.into_any()),
         Some(out) => {
-            crate::function::store(out, &result.get().tensor(py))?;
+            let result = result.get().tensor(py);
+            crate::out::check_exact("where", &out.get().tensor(py), &result)?;
+            crate::out::store(out, &result)?;
             Ok(out.clone().into_any())
         }
     }

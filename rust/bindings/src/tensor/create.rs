@@ -49,7 +49,7 @@ impl<'py> Options<'py> {
     /// Give the result its device, `out=` and `requires_grad`.
     pub fn finish(&self, py: Python<'py>, t: Tensor) -> PyResult<Py<PyTensor>> {
         if let Some(out) = &self.out {
-            crate::function::store(out, &t)?;
+            crate::out::store(out, &t)?;
             return Ok(out.clone().unbind());
         }
         let t = match self.device {

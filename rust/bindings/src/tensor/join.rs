@@ -6,7 +6,8 @@ use pyo3::types::PyDict;
 use tensorrs_core::Tensor;
 
 use crate::args::{Arg, type_name};
-use crate::border::{PyTensor, call, wrap};
+use crate::border::{PyTensor, call, raise};
+use crate::out::to_out;
 
 /// A list or tuple of tensors.
 pub struct Tensors(pub Vec<Tensor>);
@@ -41,15 +42,23 @@ fn work(tensors: &[Tensor]) -> usize {
     tensors.iter().map(Tensor::numel).sum()
 }
 
-/// Give a result to `out=`, if there is one.
-pub fn to_out(py: Python<'_>, result: Tensor, out: Option<&Bound<'_, PyTensor>>) -> PyResult<Py<PyTensor>> {
-    match out {
-        Some(out) => {
-            crate::function::store(out, &result)?;
-            Ok(out.clone().unbind())
+/// The result, in `out` if there is one; `out` is none of the tensors that are joined.
+fn give(
+    py: Python<'_>,
+    tensors: &Tensors,
+    result: Tensor,
+    out: Option<&Bound<'_, PyTensor>>,
+) -> PyResult<Py<PyTensor>> {
+    if let Some(out) = out {
+        let out = out.get().tensor(py);
+        if tensors.0.iter().any(|t| t.is(&out)) {
+            return Err(raise(tensorrs_core::runtime!(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation."
+            )));
         }
-        None => wrap(py, result),
+        out.check_apart(&tensors.0.iter().collect::<Vec<_>>()).map_err(raise)?;
     }
+    to_out(py, result, out)
 }
 
 macro_rules! joins {
@@ -64,12 +73,9 @@ macro_rules! joins {
             out: Option<&Bound<'_, PyTensor>>,
             axis: Option<&Bound<'_, PyDict>>,
         ) -> PyResult<Py<PyTensor>> {
-            let dim = match axis.map(|k| k.get_item("axis")).transpose()?.flatten() {
-                Some(axis) => axis.extract()?,
-                None => dim,
-            };
+            let dim = crate::args::axis(stringify!($name), axis)?.unwrap_or(dim);
             let result = call(py, work(&tensors.0), || Tensor::$join(&tensors.0, dim))?;
-            to_out(py, result, out)
+            give(py, &tensors, result, out)
         }
     )*};
 }
@@ -100,7 +106,7 @@ macro_rules! numpy_joins {
                 let dim: fn(&[Tensor]) -> isize = $dim;
                 Tensor::cat(&parts, dim(&parts))
             })?;
-            to_out(py, result, out)
+            give(py, &tensors, result, out)
         }
     )*};
 }

@@ -3,9 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyTuple};
 use tensorrs_core::ops::pool::Windows;
+use tensorrs_core::runtime;
 
 use crate::args::{Arg, Dims};
-use crate::border::{PyTensor, call, run, wrap};
+use crate::border::{PyTensor, call, raise, run, wrap};
 
 /// The stride of a pool: that of the kernel where none is given.
 fn stride(given: Option<Dims>) -> Vec<isize> {
@@ -151,5 +152,11 @@ pub fn adaptive_avg_pool2d(py: Python<'_>, input: Arg, output_size: OutputSize) 
 /// As `adaptive_avg_pool2d` over one dimension.
 #[pyfunction]
 pub fn adaptive_avg_pool1d(py: Python<'_>, input: Arg, output_size: OutputSize) -> PyResult<Py<PyTensor>> {
-    run(py, input.0.numel(), || input.0.adaptive_avg_pool1d(output_size.0[0]))
+    let &[size] = output_size.0.as_slice() else {
+        return Err(raise(runtime!(
+            "adaptive_avg_pool1d() argument 'output_size' should contain one int (got {})",
+            output_size.0.len()
+        )));
+    };
+    run(py, input.0.numel(), || input.0.adaptive_avg_pool1d(size))
 }

@@ -1,10 +1,10 @@
 //! Copies in another order: flip, roll, repeat, tile, triangles, diagonals, constant margins.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use tensorrs_core::Scalar;
 
-use crate::args::{Arg, Dims, Number, varargs};
+use crate::args::{Arg, Dims, Number, named_varargs};
 use crate::border::{PyTensor, run, run_inplace};
 
 /// `repeat_interleave(2)` or `repeat_interleave(tensor([1, 0, 2]))`.
@@ -35,9 +35,14 @@ pub fn repeat_interleave(
 
 #[pymethods]
 impl PyTensor {
-    #[pyo3(signature = (*dims))]
-    fn flip(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), varargs(dims)?);
+    #[pyo3(signature = (*dims, **named))]
+    fn flip(
+        &self,
+        py: Python<'_>,
+        dims: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, dims) = (self.tensor(py), named_varargs("flip", "dims", dims, named)?);
         run(py, x.numel(), || x.flip(&dims))
     }
 
@@ -63,15 +68,25 @@ impl PyTensor {
         run(py, x.numel(), || x.roll(&shifts.0, &dims.0))
     }
 
-    #[pyo3(signature = (*repeats))]
-    fn repeat(&self, py: Python<'_>, repeats: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, repeats) = (self.tensor(py), varargs(repeats)?);
+    #[pyo3(signature = (*repeats, **named))]
+    fn repeat(
+        &self,
+        py: Python<'_>,
+        repeats: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, repeats) = (self.tensor(py), named_varargs("repeat", "repeats", repeats, named)?);
         run(py, x.numel(), || x.repeat(&repeats))
     }
 
-    #[pyo3(signature = (*dims))]
-    fn tile(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), varargs(dims)?);
+    #[pyo3(signature = (*dims, **named))]
+    fn tile(
+        &self,
+        py: Python<'_>,
+        dims: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, dims) = (self.tensor(py), named_varargs("tile", "dims", dims, named)?);
         run(py, x.numel(), || x.tile(&dims))
     }
 

@@ -1,8 +1,9 @@
 //! Sums, means, products, truth over dimensions, counts.
 
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::Dims;
+use crate::args::{Dims, named_varargs};
 use crate::border::{PyTensor, run};
 use crate::types::DTypeArg;
 
@@ -72,9 +73,15 @@ impl PyTensor {
     }
 
     /// Sum over broadcast dimensions until the shape is `size`.
-    #[pyo3(signature = (*size))]
-    fn sum_to_size(&self, py: Python<'_>, size: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, size) = (self.tensor(py), crate::args::shape(&crate::args::varargs(size)?)?);
+    #[pyo3(signature = (*size, **named))]
+    fn sum_to_size(
+        &self,
+        py: Python<'_>,
+        size: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, size) =
+            (self.tensor(py), crate::args::shape(&named_varargs("sum_to_size", "size", size, named)?)?);
         run(py, x.numel(), || x.sum_to_size(&size))
     }
 }

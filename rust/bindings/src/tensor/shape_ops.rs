@@ -1,10 +1,10 @@
 //! Views that rearrange dimensions, and views of parts.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::view::reshape_inplace;
-use crate::args::{Dims, varargs};
+use crate::args::{Dims, Start, named_varargs};
 use crate::border::{PyTensor, raise, run, run_all};
 
 fn tuple<'py>(py: Python<'py>, parts: Vec<Py<PyTensor>>) -> PyResult<Bound<'py, PyTuple>> {
@@ -53,9 +53,14 @@ numpy_splits! { hsplit, 1; vsplit, 2; dsplit, 3; }
 
 #[pymethods]
 impl PyTensor {
-    #[pyo3(signature = (*dims))]
-    fn permute(&self, py: Python<'_>, dims: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), varargs(dims)?);
+    #[pyo3(signature = (*dims, **named))]
+    fn permute(
+        &self,
+        py: Python<'_>,
+        dims: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, dims) = (self.tensor(py), named_varargs("permute", "dims", dims, named)?);
         run(py, 0, || x.permute(&dims))
     }
 
@@ -109,9 +114,9 @@ impl PyTensor {
         run(py, 0, || x.select(dim, index))
     }
 
-    fn narrow(&self, py: Python<'_>, dim: isize, start: isize, length: isize) -> PyResult<Py<PyTensor>> {
+    fn narrow(&self, py: Python<'_>, dim: isize, start: Start, length: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
-        run(py, 0, || x.narrow(dim, start, length))
+        run(py, 0, || x.narrow(dim, start.0, length))
     }
 
     #[pyo3(signature = (offset = 0, dim1 = 0, dim2 = 1))]

@@ -5,6 +5,20 @@ use tensorrs_core::type_error;
 
 use crate::args::Number;
 use crate::border::{PyTensor, raise, run, run_inplace};
+use crate::out::to_out;
+
+/// The `n`th derivative of `digamma`; as a function it takes `n` first.
+#[pyfunction]
+#[pyo3(signature = (n, input, *, out = None))]
+pub fn polygamma(
+    py: Python<'_>,
+    n: isize,
+    input: &Bound<'_, PyTensor>,
+    out: Option<&Bound<'_, PyTensor>>,
+) -> PyResult<Py<PyTensor>> {
+    let result = input.get().polygamma(py, n)?;
+    to_out(py, result.get().tensor(py), out)
+}
 
 /// `name, name_ = op, op_`: a function and its in-place form under the names Python sees.
 macro_rules! unary {
@@ -144,8 +158,10 @@ impl PyTensor {
         run_inplace(slf, |x| x.inplace(|x| x.logit(eps)))
     }
 
-    fn polygamma(&self, py: Python<'_>, n: usize) -> PyResult<Py<PyTensor>> {
+    fn polygamma(&self, py: Python<'_>, n: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
+        let n = usize::try_from(n)
+            .map_err(|_| raise(tensorrs_core::runtime!("polygamma(n, x) does not support negative n.")))?;
         run(py, x.numel(), || x.polygamma(n))
     }
 

@@ -1,11 +1,11 @@
 //! Views of the same elements in another shape: view, reshape, expand, transpose, as_strided.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use tensorrs_core::Tensor;
 use tensorrs_core::layout::Layout;
 
-use crate::args::{Arg, Dims, shape, varargs};
+use crate::args::{Arg, Dims, named_varargs, shape};
 use crate::border::{PyTensor, call, raise, run};
 use crate::types::DTypeArg;
 
@@ -27,28 +27,34 @@ pub fn reshape_inplace<'py>(
 #[pymethods]
 impl PyTensor {
     /// The same elements in another shape (or as another dtype), sharing memory.
-    #[pyo3(signature = (*shape, dtype = None))]
+    #[pyo3(signature = (*shape, dtype = None, **named))]
     fn view(
         &self,
         py: Python<'_>,
         shape: &Bound<'_, PyTuple>,
         dtype: Option<DTypeArg>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
-        let named = match shape.len() {
+        let by_position = match shape.len() {
             1 => shape.get_item(0)?.extract::<DTypeArg>().ok(),
             _ => None,
         };
-        if let Some(d) = named.or(dtype) {
+        if let Some(d) = by_position.or(dtype) {
             return run(py, 0, || x.view_dtype(d.0));
         }
-        let sizes = varargs(shape)?;
+        let sizes = named_varargs("view", "size", shape, named)?;
         run(py, 0, || x.view_sizes(&sizes))
     }
 
-    #[pyo3(signature = (*shape))]
-    fn reshape(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, sizes) = (self.tensor(py), varargs(shape)?);
+    #[pyo3(signature = (*shape, **named))]
+    fn reshape(
+        &self,
+        py: Python<'_>,
+        shape: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, sizes) = (self.tensor(py), named_varargs("reshape", "shape", shape, named)?);
         run(py, x.numel(), || x.reshape_sizes(&sizes))
     }
 
@@ -65,10 +71,16 @@ impl PyTensor {
     }
 
     /// Dimensions of size 1 repeated without copying; -1 keeps a size.
-    #[pyo3(signature = (*size, implicit = false))]
-    fn expand(&self, py: Python<'_>, size: &Bound<'_, PyTuple>, implicit: bool) -> PyResult<Py<PyTensor>> {
+    #[pyo3(signature = (*size, implicit = false, **named))]
+    fn expand(
+        &self,
+        py: Python<'_>,
+        size: &Bound<'_, PyTuple>,
+        implicit: bool,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
         let _ = implicit;
-        let (x, sizes) = (self.tensor(py), varargs(size)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("expand", "size", size, named)?);
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
@@ -78,9 +90,14 @@ impl PyTensor {
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
-    #[pyo3(signature = (*size))]
-    fn broadcast_to(&self, py: Python<'_>, size: &Bound<'_, PyTuple>) -> PyResult<Py<PyTensor>> {
-        let (x, sizes) = (self.tensor(py), varargs(size)?);
+    #[pyo3(signature = (*size, **named))]
+    fn broadcast_to(
+        &self,
+        py: Python<'_>,
+        size: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyTensor>> {
+        let (x, sizes) = (self.tensor(py), named_varargs("broadcast_to", "size", size, named)?);
         run(py, 0, || x.expand_sizes(&sizes))
     }
 

@@ -166,7 +166,11 @@ impl Tensor {
         for (i, pair) in pads.chunks(2).enumerate() {
             let dim = self.rank() - 1 - i;
             let n = self.shape()[dim] as isize;
-            let from: Vec<i64> = (-pair[0]..n + pair[1]).map(|i| mirror(i, n) as i64).collect();
+            // A circle closes after what negative padding cuts off; a mirror or an edge stays where it was.
+            let cut = if mode == "circular" { [pair[0].min(0), pair[1].min(0)] } else { [0; 2] };
+            let n = n + cut[0] + cut[1];
+            let places = cut[0] - pair[0]..n + pair[1] - cut[1];
+            let from: Vec<i64> = places.map(|i| (mirror(i, n) - cut[0]) as i64).collect();
             steps.push((dim as isize, Tensor::from_slice(&from, &[from.len()])?));
         }
         let out =
@@ -189,7 +193,8 @@ impl Tensor {
         let dims = pads.len() / 2;
         if mode == "circular" {
             for (i, pair) in pads.chunks(2).enumerate() {
-                if pair.iter().any(|&p| p > sizes(i)) {
+                let left = sizes(i) + pair[0].min(0) + pair[1].min(0);
+                if pair.iter().any(|&p| p > if left > 0 { sizes(i) } else { 0 }) {
                     return Err(runtime!("Padding value causes wrapping around more than once."));
                 }
                 if sizes(i) + pair[0] + pair[1] < 0 {

@@ -250,7 +250,8 @@ impl Tensor {
         })
     }
 
-    /// As `gather`, with the other dimensions broadcast against each other; without `dim` on the flattened tensor.
+    /// As `gather`, with the other dimensions broadcast against each other and indices taken modulo the size;
+    /// without `dim` on the flattened tensor.
     pub fn take_along_dim(&self, indices: &Tensor, dim: Option<isize>) -> Result<Tensor> {
         let Some(dim) = dim else {
             return self.reshape_sizes(&[-1])?.gather(0, &indices.reshape_sizes(&[-1])?);
@@ -275,7 +276,9 @@ impl Tensor {
         common[d] = self.shape()[d];
         let x = self.expand(&common)?;
         common[d] = indices.shape()[d];
-        x.gather(dim, &indices.expand(&common)?)
+        // Indices wrap around, however far outside they are.
+        let size = Tensor::wrapped(Scalar::Int(self.shape()[d].max(1) as i64))?;
+        x.gather(dim, &indices.expand(&common)?.remainder(&size)?)
     }
 }
 

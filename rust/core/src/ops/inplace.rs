@@ -69,8 +69,20 @@ impl Tensor {
     /// Refuse operands that share a part of the memory to be written, but not all of it in the same order. Where a
     /// window has gaps, PyTorch does not look, and what is read then is what was there before.
     pub fn check_overlap(&self, operands: &[&Tensor]) -> Result<()> {
+        self.refuse_shared(operands, true)
+    }
+
+    /// Refuse operands that share any of the memory to be written.
+    pub fn check_apart(&self, operands: &[&Tensor]) -> Result<()> {
+        self.refuse_shared(operands, false)
+    }
+
+    fn refuse_shared(&self, operands: &[&Tensor], may_be_same: bool) -> Result<()> {
         let (a, size) = (self.layout(), self.dtype().size());
-        for t in operands.iter().filter(|t| t.storage().same(self.storage()) && !t.is(self)) {
+        for t in operands.iter().filter(|t| t.storage().same(self.storage())) {
+            if t.is(self) && may_be_same {
+                continue;
+            }
             let b = t.layout();
             if a.numel() == 0 || b.numel() == 0 || !a.is_dense() || !b.is_dense() {
                 continue;
@@ -79,7 +91,7 @@ impl Tensor {
             let (a_from, a_to) = bytes(a, size);
             let (b_from, b_to) = bytes(b, t.dtype().size());
             let same = (a_from, a_to) == (b_from, b_to) && a.strides == b.strides;
-            if !same && a_from < b_to && b_from < a_to {
+            if !(same && may_be_same) && a_from < b_to && b_from < a_to {
                 return Err(runtime!(
                     "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation."
                 ));

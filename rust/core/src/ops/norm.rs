@@ -230,7 +230,7 @@ impl BatchNorm<'_> {
 impl Tensor {
     /// `(x - mean) / sqrt(var + eps) * weight + bias` for each channel.
     pub fn batch_norm(&self, how: BatchNorm) -> Result<Tensor> {
-        if self.numel() == 0 && self.rank() > 1 {
+        if self.numel() == 0 && self.rank() > 0 {
             return how.of_nothing(self);
         }
         let d = how.check(self)?;

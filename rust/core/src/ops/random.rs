@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::random::{self, Generator, IntRange, SharedGenerator, with_generator};
 use crate::shape::Dims;
 use crate::tensor::Tensor;
-use crate::{per_dtype, per_float, runtime};
+use crate::{grads, per_dtype, per_float, runtime};
 
 /// The generator to draw from; none means that of the process.
 pub type Source<'a> = Option<&'a SharedGenerator>;
@@ -227,7 +227,7 @@ impl Tensor {
         Tensor::from_slice(&drawn, &shape)
     }
 
-    /// `normal(mean, std)` with tensors: `mean + std * randn`.
+    /// `normal(mean, std)` with tensors: `mean + std * randn`. As in PyTorch their gradients are zeros.
     pub fn normal(mean: &Tensor, std: &Tensor, source: Source) -> Result<Tensor> {
         if std.numel() > 0 && std.detach().lowest()? < 0.0 {
             return Err(runtime!("normal expects all elements of std >= 0.0"));
@@ -235,8 +235,16 @@ impl Tensor {
         let shape = crate::shape::broadcast(mean.shape(), std.shape())?;
         let dtype = if mean.is_wrapped() { std.dtype() } else { mean.dtype() };
         let out = Tensor::random(&shape, dtype, Fill::Normal { mean: 0.0, std: 1.0 }, source)?;
-        let (mean, std) = (mean.detach(), std.detach());
-        out.mul(&std.to_dtype(dtype)?)?.add(&mean.to_dtype(dtype)?)
+        let (m, s) = (mean.detach(), std.detach());
+        let out = out.mul(&s.to_dtype(dtype)?)?.add(&m.to_dtype(dtype)?)?;
+        let name = match (mean.is_wrapped(), std.is_wrapped()) {
+            (_, true) => "NormalBackward1",
+            (true, _) => "NormalBackward2",
+            _ => "NormalBackward3",
+        };
+        out.record(name, &[mean, std], |_| {
+            move |ctx, _| grads![ctx.when(0, || m.zeros_like())?, ctx.when(1, || s.zeros_like())?]
+        })
     }
 
     fn lowest(&self) -> Result<f64> {

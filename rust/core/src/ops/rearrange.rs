@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, dim_mask, wrap_dim};
 use crate::tensor::{Scalar, Tensor};
-use crate::{grads, per_dtype, runtime};
+use crate::{grads, index, per_dtype, runtime};
 
 impl Tensor {
     /// The order along some dimensions reversed.
@@ -50,8 +50,11 @@ impl Tensor {
         let mut out = self.copied(self.dtype(), Layout::contiguous(self.shape()))?;
         for (&shift, &dim) in shifts.iter().zip(dims) {
             let d = wrap_dim(dim, self.rank())?;
-            let n = self.shape().get(d).copied().unwrap_or(1) as isize;
-            if n > 0 && self.rank() > 0 {
+            if self.rank() == 0 {
+                return Err(index!("Dimension specified as {dim} but tensor has no dimensions"));
+            }
+            let n = self.shape()[d] as isize;
+            if n > 0 {
                 let cut = (n - shift.rem_euclid(n)) % n;
                 let layout = out.layout().clone();
                 let head = out.alias(layout.slice(d, 0, cut as usize, 1));

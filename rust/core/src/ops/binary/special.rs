@@ -84,8 +84,12 @@ impl Tensor {
 
     /// The next number after x in the direction of y.
     pub fn nextafter(&self, other: &Tensor) -> Result<Tensor> {
-        apply(&NEXTAFTER, NONE, self, other)?.record("NextafterBackward0", &[self, other], |_| {
-            |_, _| Err(runtime!("derivative for aten::nextafter is not implemented"))
+        apply(&NEXTAFTER, NONE, self, other)?.record("NextafterBackward0", &[self, other], |save| {
+            let (x, y) = (save.input(0), save.input(1));
+            move |ctx, g| {
+                let moves = || g.mul(&x.get(ctx)?.ne(&y.get(ctx)?)?);
+                grads![ctx.when(0, moves)?, ctx.when(1, || g.zeros_like())?]
+            }
         })
     }
 

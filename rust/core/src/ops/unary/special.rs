@@ -81,7 +81,9 @@ impl Tensor {
             None => self.clone(),
             Some(eps) => {
                 let x = self.cast_data(float_type(self.dtype()))?;
-                x.detach_data().clamp(Some(Scalar::Float(eps)), Some(Scalar::Float(1.0 - eps)))?
+                // Not `clamp`: where eps is above one half the lower bound goes first, as in PyTorch.
+                let (x, low) = (x.detach_data(), Tensor::wrapped(Scalar::Float(eps))?);
+                Tensor::choose(&x.lt(&low)?, &low, &x.clamp(None, Some(Scalar::Float(1.0 - eps)))?)?
             }
         };
         run_float(&LOGIT, &inner)?.record("LogitBackward0", &[self], |save| {
