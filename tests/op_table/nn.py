@@ -68,6 +68,7 @@ ROWS = [
         errors=[bad(x(4, 4), 2), bad(x(1, 1, 2, 2), 3), bad(x(1, 1, 4, 4), 2, padding=2)], tol=SUM, why=WHY,
     ),
     f("avg_pool1d", s(x(2, 3, 7), 2), s(x(2, 3, 7), 3, 1, 1), s(x(3, 7), 2), dtypes=WIDE),
+    f("adaptive_avg_pool1d", s(x(2, 3, 7), 3), s(x(2, 3, 7), (2,)), s(x(3, 7), 1), tol=SUM, why=WHY, errors=[bad(x(2, 3, 7), ()), bad(x(2, 3, 7), (1, 2))]),
     f("adaptive_avg_pool2d", s(x(2, 3, 6, 7), 1), s(x(2, 3, 6, 7), (3, 2)), s(x(2, 3, 6, 7), (None, 4)), s(x(3, 5, 5), 2), s(x(1, 1, 3, 3), 5), tol=SUM, why=WHY, errors=[bad(x(4, 4), 2)]),
     f("batch_norm", s(x(5, 4), **MEANS), s(x(5, 4), None, None, training=True), s(x(2, 4, 3, 3), x(4, grad=False), pos(4, grad=False), x(4), x(4), True, 0.1, 1e-3), s(x(3, 4, 5), **MEANS, weight=x(4), bias=x(4)), s(x(2, 4, 3, 3), x(4, grad=False), pos(4, grad=False), training=True, momentum=0.5), s(x(2, 4, 2, 2), **MEANS, weight=x(4), eps=1e-2),
       tol={"float32": (2e-5, 5e-5), "float64": (1e-7, 1e-7)}, why=WHY, dtypes=WIDE, twice=False,

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use tensorrs_core::tensor::grad_enabled;
-use tensorrs_core::{DType, Error, Tensor, runtime};
+use tensorrs_core::{DType, Error, Tensor, runtime, value};
 
 use crate::args::type_name;
 use crate::border::{PyTensor, raise, wrap};
@@ -50,6 +50,12 @@ pub fn fill<'py>(
     if let Ok(one) = out.cast::<PyTensor>() {
         put(op, args, one, &result.cast::<PyTensor>()?.get().tensor(result.py()))?;
         return Ok(out.clone());
+    }
+    if op == "aminmax"
+        && let Ok((a, b)) = out.extract::<(Bound<'_, PyTensor>, Bound<'_, PyTensor>)>()
+        && a.get().tensor(a.py()).check_apart(&[&b.get().tensor(b.py())]).is_err()
+    {
+        return Err(raise(value!("aminmax(): the `min` and `max` out= tensors must not overlap.")));
     }
     for (o, r) in out.try_iter()?.zip(result.try_iter()?) {
         let (o, r) = (o?, r?);

@@ -127,35 +127,49 @@ pub fn avg_pool1d(
 }
 
 /// `3`, `(3, 5)` or `(None, 5)`, where None keeps the size of the input.
-pub struct OutputSize(Vec<Option<isize>>);
+pub enum OutputSize {
+    Each(Option<isize>),
+    These(Vec<Option<isize>>),
+}
+
+impl OutputSize {
+    fn of(self, dims: usize) -> Vec<Option<isize>> {
+        match self {
+            OutputSize::Each(n) => vec![n; dims],
+            OutputSize::These(sizes) => sizes,
+        }
+    }
+}
 
 impl<'a, 'py> FromPyObject<'a, 'py> for OutputSize {
     type Error = PyErr;
 
     fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         if ob.is_instance_of::<PyTuple>() || ob.is_instance_of::<PyList>() {
-            return Ok(OutputSize(ob.try_iter()?.map(|n| n?.extract()).collect::<PyResult<_>>()?));
+            return Ok(OutputSize::These(ob.try_iter()?.map(|n| n?.extract()).collect::<PyResult<_>>()?));
         }
         if ob.is_none() || ob.is_instance_of::<PyInt>() {
-            return Ok(OutputSize(vec![ob.extract()?; 2]));
+            return Ok(OutputSize::Each(ob.extract()?));
         }
-        Ok(OutputSize(vec![Some(ob.extract::<Dims>()?.0[0]); 2]))
+        Ok(OutputSize::Each(Some(ob.extract::<Dims>()?.0[0])))
     }
 }
 
 /// Means over windows that are chosen so that the result is `output_size` high and wide.
 #[pyfunction]
 pub fn adaptive_avg_pool2d(py: Python<'_>, input: Arg, output_size: OutputSize) -> PyResult<Py<PyTensor>> {
-    run(py, input.0.numel(), || input.0.adaptive_avg_pool2d(&output_size.0))
+    let sizes = output_size.of(2);
+    run(py, input.0.numel(), || input.0.adaptive_avg_pool2d(&sizes))
 }
 
 /// As `adaptive_avg_pool2d` over one dimension.
 #[pyfunction]
 pub fn adaptive_avg_pool1d(py: Python<'_>, input: Arg, output_size: OutputSize) -> PyResult<Py<PyTensor>> {
-    let &[size] = output_size.0.as_slice() else {
+    let sizes = output_size.of(1);
+    let &[size] = sizes.as_slice() else {
         return Err(raise(runtime!(
             "adaptive_avg_pool1d() argument 'output_size' should contain one int (got {})",
-            output_size.0.len()
+            sizes.len()
         )));
     };
     run(py, input.0.numel(), || input.0.adaptive_avg_pool1d(size))
