@@ -1,4 +1,5 @@
 """Record what PyTorch's layers say for every row of the module table: run with a Python that has torch.
+Names of families as arguments remake only those.
 
 Per row: the text, the entries of the state and their first values, and in float64 the result in training and in
 evaluation, the gradients of the training result and the buffers after it. Rough rows are recorded in float32 too.
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import torch
 
 from golden.store import HERE, Writer
-from module_table import TABLE, Row, called, cotangent, differentiable
+from module_table import FAMILIES, Row, called, cotangent, differentiable
 from under_test import dtype_name, numbers
 
 
@@ -43,9 +44,9 @@ def run(writer: Writer, row: Row, dtype: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def record(family: str) -> None:
     writer = Writer()
-    for row in TABLE.values():
+    for row in FAMILIES[family]:
         module = row.build()
         writer.index[row.name] = {
             "repr": repr(module),
@@ -53,8 +54,9 @@ def main() -> None:
             "float64": run(writer, row, "float64"),
             **({"float32": run(writer, row, "float32")} if row.rough else {}),
         }
-    writer.save(HERE / "modules.npz", {"torch": torch.__version__})
+    writer.save(HERE / f"modules_{family}.npz", {"torch": torch.__version__})
 
 
 if __name__ == "__main__":
-    main()
+    for family in sys.argv[1:] or FAMILIES:
+        record(family)

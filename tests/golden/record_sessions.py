@@ -1,4 +1,4 @@
-"""Record what PyTorch answers in every session: run with a Python that has torch."""
+"""Record what PyTorch answers in every session, or in those named: run with a Python that has torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import torch
 from sessions import NAMES, run
 
 
-def main() -> None:
-    recorded = {"torch": torch.__version__, "sessions": {name: [a for _, a in run(name, torch)] for name in NAMES}}
-    (Path(__file__).parent / "sessions.json").write_text(json.dumps(recorded, indent=0) + "\n")
+def record(name: str) -> None:
+    recorded = {"torch": torch.__version__, "answers": [answer for _, answer in run(name, torch)]}
+    (Path(__file__).parent / "sessions" / f"{name}.json").write_text(json.dumps(recorded, indent=0) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    for name in sys.argv[1:] or NAMES:
+        record(name)

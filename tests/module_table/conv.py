@@ -1,0 +1,27 @@
+"""Rows of convolutions."""
+
+from __future__ import annotations
+
+from module_table.row import IMAGE, layer
+
+ROWS = [
+    layer("Conv2d", 4, 3, 3, on=IMAGE),
+    layer("Conv2d", 4, 3, (3, 2), stride=(2, 1), padding=(1, 0), on=IMAGE),
+    layer("Conv2d", 4, 3, 3, padding=2, dilation=2, on=IMAGE),
+    layer("Conv2d", 4, 6, 3, groups=2, bias=False, on=IMAGE),
+    layer("Conv2d", 4, 8, 3, padding=1, groups=4, on=IMAGE),
+    layer("Conv2d", 4, 3, 1, on=IMAGE),
+    layer("Conv2d", 4, 3, 3, padding="same", on=IMAGE),
+    layer("Conv2d", 4, 3, 3, padding="same", dilation=2, on=IMAGE),
+    layer("Conv2d", 4, 3, 3, padding="valid", on=IMAGE),
+    *[
+        layer("Conv2d", 4, 3, 3, padding=(2, 1), padding_mode=mode, on=IMAGE)
+        for mode in ("reflect", "replicate", "circular")
+    ],
+    layer("Conv2d", 4, 3, 5, padding="same", padding_mode="circular", on=IMAGE),
+    layer("Conv2d", 4, 3, 3, on=IMAGE[1:]),
+    layer("Conv2d", 1, 6, 5, padding=2, on=(2, 1, 8, 8)),
+    layer("Conv1d", 4, 3, 3, on=(2, 4, 7)),
+    layer("Conv1d", 4, 2, 3, stride=2, padding=1, groups=2, on=(2, 4, 7)),
+    layer("Conv1d", 4, 3, 3, padding="same", padding_mode="reflect", on=(2, 4, 7)),
+]
