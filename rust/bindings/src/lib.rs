@@ -8,6 +8,7 @@ mod dlpack;
 mod function;
 mod interop;
 mod node;
+mod numpy_names;
 mod out;
 mod settings;
 mod tensor;
@@ -100,6 +101,7 @@ mod module {
     #[pymodule_init]
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::buffer::offer(&m.py().get_type::<PyTensor>())?;
+        crate::numpy_names::offer(&m.py().get_type::<PyTensor>())?;
         m.add("__version__", env!("CARGO_PKG_VERSION"))?;
         for d in DType::ALL {
             m.add(d.name(), crate::types::dtype(m.py(), d)?)?;
