@@ -103,6 +103,9 @@ SPECIAL = {
     **{("batch_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
     **{(step, name): "Sequence[Tensor | None]" for step in ("sgd_step", "run_backward", "run_grad") for name in ("grads", "momentum_bufs")},
     ("norm", "p"): "builtins.float | builtins.str", ("linalg_vector_norm", "dtype"): "_DtypeLike", ("renorm", "p"): "_Number",
+    ("unpickle", "data"): "builtins.bytes", ("unpickle", "start"): "builtins.int", ("safetensors_read", "data"): "builtins.bytes",
+    ("safetensors_write", "tensors"): "dict[builtins.str, Tensor]", ("safetensors_write", "metadata"): "dict[builtins.str, builtins.str] | None",
+    **{("unpickle", name): "Any" for name in ("find", "persistent", "build")},
 }  # fmt: skip
 # `dim` may be several dimensions.
 MANY_DIMS = (
@@ -117,7 +120,7 @@ RETURNS = _table(f"""
     builtins.float: __float__
     builtins.complex: __complex__
     builtins.str: __repr__ __str__ __format__ name
-    builtins.bytes: tensor_to_bytes
+    builtins.bytes: tensor_to_bytes safetensors_write
     None: __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
     _Dtype: {_DTYPES}
     _Device: device
@@ -131,6 +134,8 @@ RETURNS = _table(f"""
     _MinMax: aminmax
     tuple[Tensor, ...]: split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors var_mean std_mean
     tuple[builtins.int, builtins.int]: _storage
+    tuple[Any, builtins.int]: unpickle
+    tuple[dict[builtins.str, Tensor], dict[builtins.str, builtins.str] | None]: safetensors_read
     tuple[Tensor, Tensor]: max_pool1d_with_indices max_pool2d_with_indices
     list[Any]: run_grad
     Iterator[Tensor]: __iter__

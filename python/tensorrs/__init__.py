@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tensorrs import cuda, datasets, nn, optim, testing, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
+    from tensorrs import safetensors as safetensors
     from tensorrs import serialization as serialization
     from tensorrs import storage as storage
     from tensorrs._info import finfo, iinfo
@@ -61,6 +62,7 @@ _LAZY_MODULES = (
     "nn",
     "optim",
     "return_types",
+    "safetensors",
     "serialization",
     "storage",
     "testing",

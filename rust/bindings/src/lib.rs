@@ -10,6 +10,8 @@ mod interop;
 mod node;
 mod numpy_names;
 mod out;
+mod pickle;
+mod safetensors;
 mod settings;
 mod tensor;
 mod types;
@@ -34,6 +36,10 @@ mod module {
         _set_anomaly, _set_grad_enabled, _set_inference_mode, PyNode, is_anomaly_enabled, is_grad_enabled,
         is_inference_mode_enabled, record_function,
     };
+    #[pymodule_export]
+    use crate::pickle::unpickle;
+    #[pymodule_export]
+    use crate::safetensors::{safetensors_read, safetensors_write};
     #[pymodule_export]
     use crate::settings::{
         can_cast, get_default_dtype, get_num_interop_threads, get_num_threads, print_options, promote_types,

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyByteArray, PyBytes, PyList};
 use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::promote::default_dtype;
 use tensorrs_core::tensor::display;
@@ -153,6 +153,10 @@ pub fn tensor_from_bytes(
     let held;
     let data: &[u8] = match buffer.cast::<PyBytes>() {
         Ok(bytes) => bytes.as_bytes(),
+        // SAFETY: no Python runs, and so nobody resizes the bytearray, before the copy below.
+        Err(_) if buffer.is_instance_of::<PyByteArray>() => unsafe {
+            buffer.cast::<PyByteArray>()?.as_bytes()
+        },
         Err(_) => {
             held = py.get_type::<PyBytes>().call1((buffer,))?.cast_into::<PyBytes>()?;
             held.as_bytes()
