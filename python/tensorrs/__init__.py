@@ -22,6 +22,8 @@ from tensorrs._creation import *  # noqa: F403
 from tensorrs._creation import __all__ as _creation_names
 from tensorrs._functions import *  # noqa: F403
 from tensorrs._functions import __all__ as _function_names
+from tensorrs._recurrent import *  # noqa: F403
+from tensorrs._recurrent import __all__ as _recurrent_names
 from tensorrs._size import Size
 from tensorrs._tensor import *  # noqa: F403
 from tensorrs._tensor import __all__ as _tensor_names
@@ -116,6 +118,7 @@ __all__ = [
     "utils",
     *_creation_names,
     *_function_names,
+    *_recurrent_names,
     *_tensor_names,
     *_type_names,
 ]

@@ -98,6 +98,8 @@ mod module {
     #[pymodule_export]
     use crate::tensor::rearrange::{constant_pad_nd, repeat_interleave};
     #[pymodule_export]
+    use crate::tensor::recurrent::{recurrent, recurrent_cell, scaled_dot_product_attention};
+    #[pymodule_export]
     use crate::tensor::stats::linalg_vector_norm;
     #[pymodule_export]
     use crate::tensor::unary::polygamma;

@@ -24,6 +24,7 @@ pub mod optim;
 pub mod pool;
 pub mod random;
 pub mod rearrange;
+pub mod recurrent;
 pub mod reduce;
 pub mod scan;
 pub mod shape_ops;

@@ -41,7 +41,7 @@ impl Tensor {
         Ok(self.alias(self.layout().unsqueeze(0)?))
     }
 
-    fn mm_data(&self, op: &'static str, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
+    pub(crate) fn mm_data(&self, op: &'static str, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
         let base = base.map(Tensor::as_batch).transpose()?;
         let out = self.as_batch()?.product(op, &other.as_batch()?, base.as_ref())?;
         Ok(out.alias(Layout::contiguous(&[self.shape()[0], other.shape()[1]])))

@@ -1,6 +1,7 @@
 //! One file per op or family of ops: check, value, derivative, in that order. Each adds methods to `Tensor`.
 
 pub mod activation;
+pub mod attention;
 pub mod binary;
 pub mod blend;
 pub mod compare;
@@ -23,6 +24,7 @@ pub mod pool;
 pub mod promote;
 pub mod random;
 pub mod rearrange;
+pub mod recurrent;
 pub mod reduce;
 pub mod rows;
 pub mod scan;

@@ -1,0 +1,188 @@
+//! Attention: `softmax(q @ k.T * scale + mask) @ v`. Composed of recorded ops; float16 and bfloat16 in float32.
+
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::ops::random::Source;
+use crate::ops::wide::wide_dtype;
+use crate::runtime;
+use crate::shape::broadcast;
+use crate::tensor::{Scalar, Tensor};
+
+/// What is asked of `scaled_dot_product_attention` beyond its three tensors.
+#[derive(Clone, Copy)]
+pub struct Attention<'a> {
+    /// True where a query may look, or what is added to the scores.
+    pub mask: Option<&'a Tensor>,
+    pub dropout: f64,
+    pub causal: bool,
+    /// `1 / sqrt(features)` unless given.
+    pub scale: Option<f64>,
+    /// Every head of key and value serves several heads of the query.
+    pub grouped: bool,
+    pub source: Source<'a>,
+}
+
+impl Tensor {
+    /// Query (*, l, e), key (*, s, e), value (*, s, v) to (*, l, v). A query that may look nowhere gets zeros.
+    pub fn attention(&self, key: &Tensor, value: &Tensor, how: Attention) -> Result<Tensor> {
+        check(self, key, value, &how)?;
+        let dtype = self.dtype();
+        let wide = wide_dtype(dtype);
+        let widen = |t: &Tensor| if t.dtype() == wide { Ok(t.clone()) } else { t.to_dtype(wide) };
+        let (q, mut k, mut v) = (widen(self)?, widen(key)?, widen(value)?);
+        if how.grouped {
+            k = spread_heads(&q, &k)?;
+            v = spread_heads(&q, &v)?;
+        }
+        let features = self.shape()[self.rank() - 1].max(1);
+        let scale = how.scale.unwrap_or_else(|| 1.0 / (features as f64).sqrt());
+        let scores = q.mul_number(scale)?.matmul(&k.transpose(-2, -1)?)?;
+        let (scores, nowhere) = masked(scores, &how)?;
+        let mut weights = scores.softmax(-1, None)?;
+        if let Some(rows) = nowhere {
+            weights = weights.masked_fill(&rows, &Tensor::wrapped(Scalar::Int(0))?)?;
+        }
+        if how.dropout > 0.0 {
+            weights = weights.dropout(how.dropout, true, how.source)?;
+        }
+        let out = weights.matmul(&v)?;
+        if wide == dtype { Ok(out) } else { out.to_dtype(dtype) }
+    }
+}
+
+fn check(q: &Tensor, k: &Tensor, v: &Tensor, how: &Attention) -> Result<()> {
+    let (dtype, cpp) = (q.dtype(), |t: &Tensor| t.dtype().cpp_name());
+    if k.dtype() != dtype || v.dtype() != dtype {
+        return Err(runtime!(
+            "Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and value.dtype: {} instead.",
+            cpp(q),
+            cpp(k),
+            cpp(v)
+        ));
+    }
+    if q.rank() < 2 || k.rank() < 2 || v.rank() < 2 {
+        return Err(runtime!(
+            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {} key.dim: {} and value.dim: {} instead.",
+            q.rank(),
+            k.rank(),
+            v.rank()
+        ));
+    }
+    if let Some(mask) = how.mask {
+        let known = mask.dtype() == DType::Bool || mask.dtype() == DType::F32 || mask.dtype() == dtype;
+        if !known {
+            return Err(runtime!(
+                "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {} and  query.dtype: {} instead.",
+                cpp(mask),
+                cpp(q)
+            ));
+        }
+        if how.causal {
+            return Err(runtime!(
+                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            ));
+        }
+    }
+    if !dtype.is_float() {
+        return Err(Error::Runtime(format!("expected scalar type Float but found {}", dtype.scalar_type())));
+    }
+    if !(0.0..=1.0).contains(&how.dropout) {
+        return Err(runtime!("dropout probability has to be between 0 and 1, but got {}", how.dropout));
+    }
+    Ok(())
+}
+
+/// Heads, the third dimension from the end, repeated until there are as many as the query has.
+fn spread_heads(q: &Tensor, t: &Tensor) -> Result<Tensor> {
+    if q.rank() < 3 || t.rank() < 3 {
+        return Err(runtime!("enable_gqa needs a dimension of heads, the third from the end"));
+    }
+    let (wanted, heads) = (q.shape()[q.rank() - 3], t.shape()[t.rank() - 3]);
+    if heads == 0 || wanted % heads != 0 {
+        return Err(runtime!("Number of heads in key and value must divide the number of heads in query"));
+    }
+    if wanted == heads {
+        Ok(t.clone())
+    } else {
+        t.repeat_interleave((wanted / heads) as isize, Some(-3), None)
+    }
+}
+
+/// The scores with their mask, and the rows of which nothing is left, if there are any: those are set to zero, so that
+/// no NaN gets into the derivatives.
+fn masked(scores: Tensor, how: &Attention) -> Result<(Tensor, Option<Tensor>)> {
+    let never = Tensor::wrapped(Scalar::Float(f64::NEG_INFINITY))?;
+    if how.causal {
+        let rank = scores.rank();
+        let seen =
+            Tensor::ones(&[scores.shape()[rank - 2], scores.shape()[rank - 1]], DType::Bool)?.tril(0)?;
+        return Ok((scores.masked_fill(&seen.logical_not()?, &never)?, None));
+    }
+    let Some(mask) = how.mask else { return Ok((scores, None)) };
+    let hidden = match mask.dtype() {
+        DType::Bool => mask.logical_not()?,
+        dtype => mask.detach().eq(&Tensor::full_scalar(Scalar::Float(f64::NEG_INFINITY), dtype)?)?,
+    };
+    let whole = broadcast(hidden.shape(), scores.shape())?;
+    if whole.as_slice() != scores.shape() {
+        return Err(runtime!(
+            "The expanded size of the tensor must match the scores: a mask of {} for scores of {}",
+            crate::shape::show(mask.shape()),
+            crate::shape::show(scores.shape())
+        ));
+    }
+    let rows = match mask.rank() {
+        0 => hidden.clone(),
+        _ => hidden.all(Some(&[-1]), true)?,
+    };
+    let scores = match mask.dtype() {
+        DType::Bool => scores.masked_fill(&hidden, &never)?,
+        _ => scores.add(mask)?,
+    };
+    let some: bool = rows.any(None, false)?.item()?.to_f64() != 0.0;
+    if !some {
+        return Ok((scores, None));
+    }
+    Ok((scores.masked_fill(&rows, &Tensor::wrapped(Scalar::Int(0))?)?, Some(rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::check::check_vjp;
+
+    fn numbers(shape: &[usize], step: usize) -> Tensor {
+        let values: Vec<f64> =
+            (0..crate::shape::numel(shape)).map(|i| ((i * step % 23) as f64 - 11.0) / 7.0).collect();
+        Tensor::from_slice(&values, shape).expect("small")
+    }
+
+    #[test]
+    fn derivatives_match_finite_differences() {
+        let mask = Tensor::from_slice(&[true, false, false, false, true, true], &[2, 3]).expect("small");
+        for (mask, causal) in [(None, false), (None, true), (Some(&mask), false)] {
+            let how = Attention { mask, dropout: 0.0, causal, scale: None, grouped: true, source: None };
+            let inputs = [numbers(&[4, 2, 3], 5), numbers(&[2, 3, 3], 7), numbers(&[2, 3, 2], 9)];
+            let (taped, measured) = check_vjp(|v| v[0].attention(&v[1], &v[2], how), &inputs).expect("fits");
+            assert!((taped - measured).abs() < 1e-6 * measured.abs().max(1.0), "{taped} {measured}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_sees_nothing_gets_zeros() {
+        let mask =
+            Tensor::from_slice(&[f64::NEG_INFINITY, f64::NEG_INFINITY, 0.0, 1.0], &[2, 2]).expect("small");
+        let how = Attention {
+            mask: Some(&mask),
+            dropout: 0.0,
+            causal: false,
+            scale: None,
+            grouped: false,
+            source: None,
+        };
+        let x = numbers(&[2, 2], 5);
+        let y = x.attention(&x, &x, how).expect("fits");
+        assert_eq!(&y.slice::<f64>()[..2], [0.0, 0.0]);
+        assert!(y.slice::<f64>()[2..].iter().all(|v| v.is_finite() && *v != 0.0));
+    }
+}
