@@ -27,6 +27,18 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.01, "betas": [0.4, 0.9]}),
     ("AdamW", {}),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.2, "amsgrad": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"momentum": 0.9, "weight_decay": 0.1, "centered": True, "maximize": True}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
+    ("Adadelta", {"rho": 0.7, "weight_decay": 0.1}),
+    ("Adamax", {"lr": 0.1, "betas": [0.5, 0.9], "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1}),
+    ("NAdam", {"momentum_decay": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.1, "betas": [0.8, 0.9], "weight_decay": 0.1}),
+    ("RAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("Rprop", {"lr": 0.1, "etas": [0.3, 1.5], "step_sizes": [0.001, 0.2]}),
+    ("ASGD", {"lr": 0.1, "t0": 1, "lambd": 0.1, "alpha": 0.5, "weight_decay": 0.1}),
+    ("Adafactor", {"lr": 0.1, "weight_decay": 0.1}),
 ]
 
 SCHEDULES: list[tuple[str, dict[str, Any]]] = [
@@ -35,6 +47,14 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
     ("MultiStepLR", {"milestones": [2, 2, 5], "gamma": 0.3}),
     ("ExponentialLR", {"gamma": 0.9}),
     ("CosineAnnealingLR", {"T_max": 5, "eta_min": 0.001}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 2, "eta_min": 0.001}),
+    ("ConstantLR", {"factor": 0.5, "total_iters": 4}),
+    ("LinearLR", {"start_factor": 0.1, "end_factor": 0.9, "total_iters": 6}),
+    ("PolynomialLR", {"total_iters": 8, "power": 2.0}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.2, "step_size_up": 3, "step_size_down": 2, "mode": "triangular2"}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.2, "step_size_up": 3, "mode": "exp_range", "gamma": 0.9}),
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 20}),
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 16, "three_phase": True, "anneal_strategy": "linear"}),
 ]
 
 
@@ -75,7 +95,7 @@ def schedules() -> list[dict[str, Any]]:
     rows = []
     for name, options in SCHEDULES:
         parameter = torch.zeros(1, requires_grad=True)
-        optimizer = torch.optim.SGD([parameter], lr=0.1)
+        optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
         schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
         rates = []
         for _ in range(12):

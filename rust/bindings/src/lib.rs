@@ -84,7 +84,7 @@ mod module {
     #[pymodule_export]
     use crate::tensor::norm::{batch_norm, layer_norm};
     #[pymodule_export]
-    use crate::tensor::optim::{adam_step, sgd_step};
+    use crate::tensor::optim::{adam_step, rule_step, sgd_step};
     #[pymodule_export]
     use crate::tensor::pool::{
         adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d,

@@ -1,8 +1,10 @@
 //! Steps of optimisers: one call for all parameters.
 
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use tensorrs_core::Tensor;
-use tensorrs_core::backend::nn::{AdamParams, SgdParams};
+use tensorrs_core::backend::nn::{AdamParams, Rule, RuleParams, SgdParams};
 use tensorrs_core::ops::optim::{self, AdamStates};
 
 use super::join::Tensors;
@@ -64,4 +66,65 @@ pub fn adam_step(
         steps: &state_steps.0,
     };
     call(py, work(&params.0), || optim::adam_step(&params.0, &grads.0, states, &how))
+}
+
+/// One step of the elementwise optimiser `rule` with the options of a parameter group. `state` and `numbers` are
+/// what it keeps: lists of tensors, as long as `params`.
+#[pyfunction]
+pub fn rule_step(
+    py: Python<'_>,
+    rule: &str,
+    group: &Bound<'_, PyDict>,
+    params: Tensors,
+    grads: Tensors,
+    state: Vec<Tensors>,
+    numbers: Vec<Tensors>,
+) -> PyResult<()> {
+    let how = rule_params(rule, group)?;
+    let lists = |of: Vec<Tensors>| of.into_iter().map(|t| t.0).collect::<Vec<_>>();
+    let (state, numbers) = (lists(state), lists(numbers));
+    call(py, work(&params.0), || optim::rule_step(&params.0, &grads.0, &state, &numbers, &how))
+}
+
+/// The options of a parameter group, by the names they have there.
+fn rule_params(rule: &str, group: &Bound<'_, PyDict>) -> PyResult<RuleParams> {
+    let missing = |key: &str| PyKeyError::new_err(key.to_owned());
+    let get = |key: &str| group.get_item(key)?.ok_or_else(|| missing(key));
+    let number = |key: &str| get(key)?.extract::<f64>();
+    let pair = |key: &str| {
+        let pair = get(key)?;
+        PyResult::Ok((pair.get_item(0)?.extract::<f64>()?, pair.get_item(1)?.extract::<f64>()?))
+    };
+    let flag = |key: &str| group.get_item(key)?.map_or(Ok(false), |x| x.is_truthy());
+    let rule = match rule {
+        "rmsprop" => Rule::RmsProp {
+            alpha: number("alpha")?,
+            eps: number("eps")?,
+            momentum: number("momentum")?,
+            centered: flag("centered")?,
+        },
+        "adagrad" => Rule::Adagrad { lr_decay: number("lr_decay")?, eps: number("eps")? },
+        "adadelta" => Rule::Adadelta { rho: number("rho")?, eps: number("eps")? },
+        "adamax" | "nadam" | "radam" => {
+            let ((beta1, beta2), eps) = (pair("betas")?, number("eps")?);
+            match rule {
+                "adamax" => Rule::Adamax { beta1, beta2, eps },
+                "radam" => Rule::RAdam { beta1, beta2, eps },
+                _ => Rule::NAdam { beta1, beta2, eps, momentum_decay: number("momentum_decay")? },
+            }
+        }
+        "rprop" => {
+            let ((eta_minus, eta_plus), (smallest, largest)) = (pair("etas")?, pair("step_sizes")?);
+            Rule::Rprop { eta_minus, eta_plus, smallest, largest }
+        }
+        "asgd" => Rule::Asgd { lambd: number("lambd")?, alpha: number("alpha")?, t0: number("t0")? },
+        other => return Err(PyValueError::new_err(format!("no elementwise optimiser is called {other:?}"))),
+    };
+    Ok(RuleParams {
+        rule,
+        lr: number("lr")?,
+        weight_decay: group.get_item("weight_decay")?.map_or(Ok(0.0), |x| x.extract())?,
+        decoupled: flag("decoupled_weight_decay")?,
+        maximize: flag("maximize")?,
+    })
 }

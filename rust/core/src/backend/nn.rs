@@ -8,6 +8,7 @@ pub use super::cpu::embedding::{Options as TableOptions, Table};
 pub use super::cpu::loss::Reduction;
 pub use super::cpu::norm::{Channels, Rows};
 pub use super::cpu::optim::{AdamParams, SgdParams};
+pub use super::cpu::optim_rules::{Now, Rule, RuleParams};
 pub use super::cpu::pool::{Adaptive2d, Divisor, Pool2d, out_size};
 
 use super::View;
@@ -61,6 +62,15 @@ pub struct AdamStep<'a> {
     pub square: View<'a>,
     pub max_square: Option<View<'a>>,
     pub step: f64,
+}
+
+/// One parameter's part in a step of another elementwise optimiser; any float dtype. `state` as `Rule` names it.
+#[derive(Clone)]
+pub struct RuleStep<'a> {
+    pub p: View<'a>,
+    pub g: View<'a>,
+    pub state: Vec<View<'a>>,
+    pub now: Now,
 }
 
 /// Declares verbs whose default body says that the device lacks them.
@@ -132,4 +142,5 @@ verbs! {
     /// One step for all parameters.
     fn sgd(steps: &[SgdStep], params: &SgdParams);
     fn adam(steps: &[AdamStep], params: &AdamParams);
+    fn rule(steps: &[RuleStep], params: &RuleParams);
 }

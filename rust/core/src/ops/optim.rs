@@ -1,7 +1,8 @@
 //! Steps of optimisers: every parameter is read and written once, in place, without history.
 
 use crate::backend::backend;
-use crate::backend::nn::{AdamParams, AdamStep, SgdParams, SgdStep};
+use crate::backend::nn::{AdamParams, AdamStep, RuleParams, RuleStep, SgdParams, SgdStep};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::runtime;
@@ -156,10 +157,65 @@ pub fn adam_step(params: &[Tensor], grads: &[Tensor], states: AdamStates, how: &
     Ok(())
 }
 
+/// One step of another elementwise optimiser. `state` and `numbers` hold what `Rule` names, a list of tensors each,
+/// as long as `params`; the numbers, tensors of one element, go forward by a step.
+pub fn rule_step(
+    params: &[Tensor],
+    grads: &[Tensor],
+    state: &[Vec<Tensor>],
+    numbers: &[Vec<Tensor>],
+    how: &RuleParams,
+) -> Result<()> {
+    let n = params.len();
+    if (state.len(), numbers.len()) != how.state()
+        || grads.len() != n
+        || state.iter().chain(numbers).any(|l| l.len() != n)
+    {
+        return Err(runtime!("rule_step: {n} parameters, but lists of state of another length or number"));
+    }
+    let mut held = Vec::with_capacity(n);
+    let mut counts = Vec::with_capacity(n);
+    for i in 0..n {
+        let (p, g) = (&params[i], matched(&params[i], &grads[i])?);
+        let kept: Vec<&Tensor> = state.iter().map(|list| &list[i]).collect();
+        if let Some(t) = kept.iter().find(|t| t.dtype() != p.dtype() || t.shape() != p.shape()) {
+            return Err(runtime!("rule_step: a parameter is {p:?}, its state {t:?}"));
+        }
+        let lie = alike(p, &[kept.as_slice(), &[&g]].concat());
+        let kept = kept.into_iter().map(|t| Flat::new(t, lie)).collect::<Result<Vec<_>>>()?;
+        let mut count =
+            numbers.iter().map(|list| Ok(list[i].item()?.to_f64())).collect::<Result<Vec<f64>>>()?;
+        let single = numbers[0][i].dtype() == DType::F32;
+        let now = how.advance(&mut count, |x| if single { f64::from(x as f32) } else { x });
+        held.push((Flat::new(p, lie)?, Flat::new(&g, lie)?, kept, now));
+        counts.push(count);
+    }
+    let views: Vec<RuleStep> = held
+        .iter()
+        .map(|(p, g, kept, now)| RuleStep {
+            p: p.run.raw(),
+            g: g.run.raw(),
+            state: kept.iter().map(|t| t.run.raw()).collect(),
+            now: *now,
+        })
+        .collect();
+    backend(device(params)).rule(&views, how)?;
+    for (p, _, kept, _) in &held {
+        p.finish()?;
+        kept.iter().try_for_each(Flat::finish)?;
+    }
+    for (i, count) in counts.iter().enumerate() {
+        for (list, x) in numbers.iter().zip(count) {
+            list[i].fill_data(Scalar::Float(*x))?;
+        }
+    }
+    params.iter().chain(state.iter().chain(numbers).flatten()).for_each(|t| t.storage().bump());
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::DType;
 
     fn numbers(shape: &[usize], from: f64) -> Tensor {
         let values: Vec<f32> =

@@ -10,6 +10,8 @@ mod matmul;
 mod nn;
 pub mod norm;
 pub mod optim;
+mod optim_each;
+pub mod optim_rules;
 mod pointwise;
 pub mod pool;
 pub mod rearrange;

@@ -7,11 +7,11 @@ use super::embedding::OutOfRange;
 use super::loss::{Classes, OutOfBounds};
 use super::norm::{Affine, Grads, Saved};
 use super::optim::AdamState;
-use super::{Cpu, conv, embedding, loss, norm, optim, pool};
+use super::{Cpu, conv, embedding, loss, norm, optim, optim_rules, pool};
 use crate::backend::View;
 use crate::backend::nn::{
     AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Divisor, Nn, NormGrads, Normed, Pool2d,
-    Rows, SgdParams, SgdStep, Table, TableOptions,
+    Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
@@ -288,6 +288,23 @@ impl Nn for Cpu {
                         (part::<T>(s.p, &r), AdamState { mean: part(s.mean, &r), square: part(s.square, &r), max_square })
                     };
                     optim::adam::<T>(p, &read(s.g)[r], state, s.step, params);
+                });
+                Ok(())
+            },
+        )
+    }
+
+    fn rule(&self, steps: &[RuleStep], params: &RuleParams) -> Result<()> {
+        each_piece(
+            steps,
+            |s| s.p,
+            |s, r| {
+                per_float!("optimizer step", s.p.dtype, T => {
+                    // SAFETY: every piece of a parameter is worked on by one thread.
+                    let p = unsafe { part::<T>(s.p, &r) };
+                    // SAFETY: as above.
+                    let mut state: Vec<&mut [T]> = s.state.iter().map(|v| unsafe { part(*v, &r) }).collect();
+                    optim_rules::step::<T>(p, &read(s.g)[r], &mut state, s.now, params);
                 });
                 Ok(())
             },

@@ -92,7 +92,7 @@ impl Fma for f64 {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_fma() -> bool {
+pub(super) fn has_fma() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
@@ -122,7 +122,7 @@ fn adam_avx2<T: Float<Acc: Fma>>(
 
 /// a * b + c. Without `FMA` the product is rounded: a library call per element would cost far more than the bit.
 #[inline(always)]
-fn madd<R: Fma, const FMA: bool>(a: R, b: R, c: R) -> R {
+pub(super) fn madd<R: Fma, const FMA: bool>(a: R, b: R, c: R) -> R {
     if FMA { a.fma(b, c) } else { a * b + c }
 }
 
@@ -160,12 +160,12 @@ fn sgd_loop<T: Float<Acc: Fma>, const FMA: bool>(
 
 /// The `alpha` of `add`: PyTorch rounds it to the tensor's type, unlike the factors of `mul`, `lerp` and `addcmul`.
 #[inline(always)]
-fn alpha<T: Float>(x: f64) -> T::Acc {
+pub(super) fn alpha<T: Float>(x: f64) -> T::Acc {
     T::from_f64(x).widen()
 }
 
 /// Turns the gradient of the objective into the gradient to descend along.
-struct Decay<R> {
+pub(super) struct Decay<R> {
     rate: R,
     on: bool,
     maximize: bool,
@@ -173,12 +173,12 @@ struct Decay<R> {
 
 impl<R: Fma> Decay<R> {
     #[inline(always)]
-    fn new<T: Float<Acc = R>>(rate: f64, maximize: bool) -> Self {
+    pub(super) fn new<T: Float<Acc = R>>(rate: f64, maximize: bool) -> Self {
         Decay { rate: alpha::<T>(rate), on: rate != 0.0, maximize }
     }
 
     #[inline(always)]
-    fn gradient<T: Float<Acc = R>, const FMA: bool>(&self, g: T, p: T) -> T {
+    pub(super) fn gradient<T: Float<Acc = R>, const FMA: bool>(&self, g: T, p: T) -> T {
         let g = if self.maximize { -g.widen() } else { g.widen() };
         // Not a multiplication by zero: an infinite parameter would turn it into NaN.
         T::narrow(if self.on { madd::<_, FMA>(p.widen(), self.rate, g) } else { g })

@@ -1,22 +1,16 @@
-"""Schedules that change the learning rates of an optimiser, stepped once an epoch."""
+"""The base of all schedules: the bookkeeping of a step, the warnings, saving and loading."""
 
 from __future__ import annotations
 
-import math
-import types
 import warnings
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 from weakref import ref
 
 from tensorrs._C import Tensor
+from tensorrs.optim.optimizer import Group, Optimizer, _to_scalar
 
-from .optimizer import Optimizer, _to_scalar
-
-__all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "MultiStepLR", "StepLR"]
+__all__ = ["LRScheduler"]
 
 Rates = list[Any]
 
@@ -43,8 +37,7 @@ class LRScheduler:
     _last_lr: Rates
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        _check_optimizer(optimizer)
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
@@ -120,12 +113,11 @@ class LRScheduler:
             rates = self.get_lr() if closed_form is None else closed_form()
         finally:
             self._get_lr_called_within_step = False
+        self._set_rates(rates)
+
+    def _set_rates(self, rates: Rates) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            if isinstance(group["lr"], Tensor):
-                # Filled, not replaced: somebody may hold the tensor.
-                group["lr"].fill_(_to_scalar(rate))
-            else:
-                group["lr"] = rate
+            _set(group, rate)
         self._last_lr = _values(self.optimizer, "lr")
 
     def _warn_outside_step(self) -> None:
@@ -136,134 +128,45 @@ class LRScheduler:
                 stacklevel=3,
             )
 
+    def _rates(self) -> Rates:
+        return _values(self.optimizer, "lr")
+
     def _scaled(self, factor: float) -> Rates:
         return [group["lr"] * factor for group in self.optimizer.param_groups]
 
 
-class LambdaLR(LRScheduler):
-    """The initial rate times `lr_lambda(epoch)`; `lr_lambda` is one function, or a list of one a group."""
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        self.optimizer = optimizer
-        groups = len(optimizer.param_groups)
-        lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
-        if len(lambdas) != groups:
-            raise ValueError(f"Expected {groups} lr_lambdas, but got {len(lambdas)}")
-        self.lr_lambdas = lambdas
-        super().__init__(optimizer, last_epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimiser; of the functions only the attributes of callable objects."""
-        state = {key: value for key, value in self.__dict__.items() if key not in ("optimizer", "lr_lambdas")}
-        state["lr_lambdas"] = [
-            None if isinstance(fn, types.FunctionType) else fn.__dict__.copy() for fn in self.lr_lambdas
-        ]
-        return state
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take what `state_dict` returned."""
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
-        for fn, attributes in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
-            if attributes is not None:
-                fn.__dict__.update(attributes)
-
-    def get_lr(self) -> Rates:
-        self._warn_outside_step()
-        return [base * fn(self.last_epoch) for fn, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
-
-
-class StepLR(LRScheduler):
-    """Multiplies the rates by `gamma` every `step_size` epochs."""
-
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.step_size = step_size
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> Rates:
-        self._warn_outside_step()
-        if self.last_epoch == 0 or self.last_epoch % self.step_size != 0:
-            return _values(self.optimizer, "lr")
-        return self._scaled(self.gamma)
-
-    def _get_closed_form_lr(self) -> Rates:
-        return [base * self.gamma ** (self.last_epoch // self.step_size) for base in self.base_lrs]
-
-
-class MultiStepLR(LRScheduler):
-    """Multiplies the rates by `gamma` at each of the epochs in `milestones`."""
-
-    def __init__(
-        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
-        self.milestones = Counter(milestones)
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> Rates:
-        self._warn_outside_step()
-        if self.last_epoch not in self.milestones:
-            return _values(self.optimizer, "lr")
-        return self._scaled(self.gamma ** self.milestones[self.last_epoch])
-
-    def _get_closed_form_lr(self) -> Rates:
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
-        return [base * self.gamma**passed for base in self.base_lrs]
-
-
-class ExponentialLR(LRScheduler):
-    """Multiplies the rates by `gamma` every epoch."""
-
-    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> Rates:
-        self._warn_outside_step()
-        return _values(self.optimizer, "lr") if self._is_initial else self._scaled(self.gamma)
-
-    def _get_closed_form_lr(self) -> Rates:
-        return [base * self.gamma**self.last_epoch for base in self.base_lrs]
-
-
-class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial rate to `eta_min` in `T_max` epochs, and back in the next `T_max`.
-
-    The rate of epoch t is eta_min + (initial - eta_min) * (1 + cos(pi t / T_max)) / 2, reached step by step.
-    Follows Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (without the restarts).
-    """
-
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        self.T_max = T_max
-        self.eta_min = eta_min
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> Rates:
-        self._warn_outside_step()
-        t, low, groups = self.last_epoch, self.eta_min, self.optimizer.param_groups
-        if self._is_initial:
-            return _values(self.optimizer, "lr")
-        if self._step_count == 1 and t > 0:
-            return self._get_closed_form_lr()
-        if (t - 1 - self.T_max) % (2 * self.T_max) == 0:
-            # At the bottom the ratio below is 0 / 0.
-            rise = (1 - math.cos(math.pi / self.T_max)) / 2
-            return [group["lr"] + (base - low) * rise for base, group in zip(self.base_lrs, groups, strict=True)]
-        ratio = (1 + math.cos(math.pi * t / self.T_max)) / (1 + math.cos(math.pi * (t - 1) / self.T_max))
-        return [ratio * (group["lr"] - low) + low for group in groups]
-
-    def _get_closed_form_lr(self) -> Rates:
-        height = 1 + math.cos(math.pi * self.last_epoch / self.T_max)
-        return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
+class _LRScheduler(LRScheduler):
+    """The old name of `LRScheduler`."""
 
 
 def _copy(rate: Any) -> Any:
     return rate.clone() if isinstance(rate, Tensor) else rate
+
+
+def _set(group: Group, rate: Any) -> None:
+    if isinstance(group["lr"], Tensor):
+        # Filled, not replaced: somebody may hold the tensor.
+        group["lr"].fill_(_to_scalar(rate))
+    else:
+        group["lr"] = rate
+
+
+def _per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
+    """One value a group, from one for all or a list."""
+    groups = len(optimizer.param_groups)
+    if not isinstance(value, (list, tuple)):
+        return [_copy(value) for _ in range(groups)]
+    if len(value) != groups:
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. "
+            f"{name} has {len(value)} values, param_groups has {groups}."
+        )
+    return [_copy(x) for x in value]
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
 
 
 def _values(optimizer: Optimizer, key: str) -> Rates:
