@@ -18,7 +18,7 @@ _NATIVE = """
     ones ones_like range stack tensor zeros zeros_like rand randn randint randperm normal rand_like randn_like
     randint_like hstack vstack dstack column_stack row_stack where broadcast_tensors
     broadcast_shapes meshgrid cartesian_prod result_type promote_types can_cast logspace
-    conv1d conv2d
+    conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution
     layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
     as_tensor asarray frombuffer repeat_interleave polygamma
 """.split()

@@ -1,4 +1,7 @@
-"""`Parameter` and `Buffer`: the tensors a `Module` takes note of when they are assigned to it."""
+"""`Parameter` and `Buffer`: the tensors a `Module` takes note of when they are assigned to it.
+
+`UninitializedParameter` and `UninitializedBuffer` are what lazy modules hold until they see their first input.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 import tensorrs
 from tensorrs._C import Tensor
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
 
 class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
@@ -98,3 +101,131 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         marked._is_buffer = True
         made: Buffer = marked
         return made
+
+
+# What a tensor without a shape yet can still do.
+_ALLOWED = {
+    *("__class__", "__deepcopy__", "__delattr__", "__dir__", "__format__", "__getattribute__", "__getstate__"),
+    *("__hash__", "__init__", "__init_subclass__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__"),
+    *("__setstate__", "__sizeof__", "__str__", "__subclasshook__", "size", "copy_", "is_complex", "is_floating_point"),
+    *("half", "float", "double", "char", "short", "int", "long", "cuda", "cpu", "to", "get_device", "as_subclass"),
+}
+
+
+def _refusal(name: str) -> Any:
+    """A method that tells that the tensor is not ready."""
+
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError(
+            f"Attempted to use an uninitialized parameter in {getattr(Tensor, name)}. This error happens when you are "
+            "using a `LazyModule` or explicitly manipulating "
+            f"`tensorrs.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` with a "
+            "dummy batch to initialize the parameters before calling tensorrs functions"
+        )
+
+    refuse.__name__ = name
+    return refuse
+
+
+class UninitializedTensorMixin:
+    """A tensor of unknown shape: it has a dtype and a device, and refuses to be computed with."""
+
+    cls_to_become: type
+    data: Tensor
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Gives the tensor a shape and memory, uninitialised; from then on it is an ordinary one."""
+        empty = tensorrs.empty(
+            shape,
+            device=self.data.device if device is None else device,
+            dtype=self.data.dtype if dtype is None else dtype,
+        )
+        self.data = empty
+        self.__class__ = self.cls_to_become
+
+    @property
+    def shape(self) -> Any:
+        """Raises: there is no shape yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
+            "to initialize the parameters before accessing their attributes."
+        )
+
+    def share_memory_(self) -> Any:
+        """Raises: there is no memory yet."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before calling `module.share_memory()`."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.requires_grad, self.data.device, self.data.dtype)  # type: ignore[attr-defined]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) not in memo:
+            make, parts = self.__reduce_ex__(2)
+            memo[id(self)] = make(*parts)
+        return memo[id(self)]
+
+
+_MINE = set(vars(UninitializedTensorMixin))
+for _name in dir(Tensor):
+    if _name in _ALLOWED | _MINE or not callable(getattr(Tensor, _name)):
+        continue
+    if not _name.startswith("_") or (_name.startswith("__") and _name.endswith("__")):
+        setattr(UninitializedTensorMixin, _name, _refusal(_name))
+UninitializedTensorMixin.__hash__ = Tensor.__hash__  # type: ignore[method-assign]
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape a lazy module learns from its first input.
+
+    Apart from `materialize` it can be moved, cast, copied and pickled; everything else raises ValueError.
+    """
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+        made: UninitializedParameter = Tensor._make_subclass(
+            cls, tensorrs.empty(0, device=device, dtype=dtype), requires_grad
+        )
+        return made
+
+
+class MaterializedBuffer(Tensor):
+    """What an `UninitializedBuffer` is once it has a shape. A lazy module puts a plain Tensor in its place."""
+
+    persistent: bool
+
+    def plain(self) -> Tensor:
+        """The same memory as a plain tensor."""
+        made: Any = self.as_subclass(Tensor)
+        made.persistent = self.persistent
+        made._is_buffer = True
+        tensor: Tensor = made
+        return tensor
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+    """As `UninitializedParameter`, for a buffer."""
+
+    cls_to_become = MaterializedBuffer
+    persistent: bool
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> UninitializedBuffer:
+        made: Any = Tensor._make_subclass(cls, tensorrs.empty(0, device=device, dtype=dtype), requires_grad)
+        made.persistent = persistent
+        made._is_buffer = True
+        lazy: UninitializedBuffer = made
+        return lazy
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether the tensor still waits for its shape."""
+    return isinstance(param, UninitializedTensorMixin)

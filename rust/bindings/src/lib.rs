@@ -56,7 +56,10 @@ mod module {
     #[pymodule_export]
     use crate::tensor::blend::choose;
     #[pymodule_export]
-    use crate::tensor::conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
+    use crate::tensor::conv::{
+        col2im, conv_tbc, conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv2d, conv3d,
+        convolution, im2col,
+    };
     #[pymodule_export]
     use crate::tensor::convert::{tensor_from_bytes, tensor_over, tensor_to_bytes};
     #[pymodule_export]

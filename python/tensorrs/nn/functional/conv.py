@@ -7,12 +7,38 @@ from collections.abc import Sequence
 from tensorrs import _C
 from tensorrs._C import Tensor
 
+Size = int | Sequence[int]
+
 # Bound as they are: nothing stands between the caller and the core.
 linear = _C.linear
 conv1d = _C.conv1d
 conv2d = _C.conv2d
+conv3d = _C.conv3d
 conv_transpose1d = _C.conv_transpose1d
 conv_transpose2d = _C.conv_transpose2d
+conv_transpose3d = _C.conv_transpose3d
+conv_tbc = _C.conv_tbc
+
+
+def unfold(input: Tensor, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1) -> Tensor:
+    """Every window of a picture as a column (im2col).
+
+    (N, C, H, W) becomes (N, C * kH * kW, L), where L is the number of places of the window,
+    `L = prod over the axes of floor((size + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1`;
+    without N, (C, H, W) becomes (C * kH * kW, L). Raises RuntimeError where no window fits.
+    """
+    return _C.im2col(input, kernel_size, dilation, padding, stride)
+
+
+def fold(
+    input: Tensor, output_size: Size, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1
+) -> Tensor:
+    """The sum of columns back into a picture of `output_size` (col2im), the transpose of `unfold`.
+
+    (N, C * kH * kW, L) becomes (N, C, H, W), and (C * kH * kW, L) becomes (C, H, W). Elements of windows that overlap
+    are added. Raises RuntimeError if L is not the number of windows of such a picture.
+    """
+    return _C.col2im(input, output_size, kernel_size, dilation, padding, stride)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

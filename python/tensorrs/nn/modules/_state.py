@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorrs
 from tensorrs._C import Tensor
-from tensorrs.nn.parameter import Parameter
+from tensorrs.nn.parameter import Parameter, is_lazy
 from tensorrs.utils.hooks import RemovableHandle
 
 from ._hooks import Hook, WrappedHook
@@ -236,10 +236,11 @@ class StateMixin:
                 f'While copying the parameter named "{key}", expected tensorrs.Tensor or Tensor-like object from '
                 f"checkpoint but received {type(value)}"
             )
+        lazy = is_lazy(tensor)
         # Old checkpoints hold scalars with one dimension.
-        if tensor.dim() == 0 and value.dim() == 1 and value.shape[0] == 1:
+        if not lazy and tensor.dim() == 0 and value.dim() == 1 and value.shape[0] == 1:
             value = value[0]
-        if value.shape != tensor.shape:
+        if not lazy and value.shape != tensor.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
                 f"the shape in current model is {tensor.shape}."

@@ -9,11 +9,12 @@ import tensorrs
 from tensorrs._C import Tensor
 from tensorrs.nn import functional as F
 from tensorrs.nn import init
-from tensorrs.nn.parameter import Parameter
+from tensorrs.nn.parameter import Parameter, UninitializedParameter
 
+from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["Identity", "Linear"]
+__all__ = ["Identity", "LazyLinear", "Linear"]
 
 
 class Identity(Module):
@@ -54,6 +55,35 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """`Linear` that takes `in_features`, the last size, from its first input, and then is one."""
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        # Without a bias, which would have its shape already.
+        super().__init__(0, 0, False, device, dtype)
+        self.weight: Parameter = UninitializedParameter(device=device, dtype=dtype)
+        self.out_features = out_features
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+
+    def reset_parameters(self) -> None:
+        """Draws the initial weights anew, once they have a shape."""
+        if not self.has_uninitialized_params() and self.in_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """The last size of `input` is what the layer takes."""
+        if not self.has_uninitialized_params():
+            return
+        self.in_features = input.shape[-1]
+        for tensor, shape in ((self.weight, (self.out_features, self.in_features)), (self.bias, (self.out_features,))):
+            if isinstance(tensor, UninitializedParameter):
+                tensor.materialize(shape)
+        self.reset_parameters()
 
 
 def reset_weight_and_bias(weight: Tensor, bias: Tensor | None) -> None:

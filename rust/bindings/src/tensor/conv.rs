@@ -1,10 +1,11 @@
-//! Convolutions: functions, not methods.
+//! Convolutions and the windows they look through: functions, not methods.
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 use tensorrs_core::Tensor;
 use tensorrs_core::ops::conv::{ConvArgs, Padding};
+use tensorrs_core::ops::fold::Blocks;
 
 use crate::args::{Arg, Dims, type_name};
 use crate::border::{PyTensor, run};
@@ -21,6 +22,20 @@ impl<'a, 'py, const R: usize> FromPyObject<'a, 'py> for Sizes<R> {
         }
         let given = ob.extract::<Dims>()?.0;
         Ok(Sizes(if ob.is_instance_of::<PyInt>() { vec![given[0]; R] } else { given }))
+    }
+}
+
+/// A list of numbers; one number alone is refused.
+pub struct Whole(Vec<isize>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if ob.is_none() || ob.is_instance_of::<PyInt>() {
+            return Err(PyTypeError::new_err(format!("must be tuple of ints, not {}", type_name(&ob))));
+        }
+        Ok(Whole(ob.extract::<Dims>()?.0.to_vec()))
     }
 }
 
@@ -120,4 +135,72 @@ convolutions! {
     conv1d / conv_transpose1d, 1;
     /// Convolution over (N, C, H, W) or (C, H, W).
     conv2d / conv_transpose2d, 2;
+    /// Convolution over (N, C, D, H, W) or (C, D, H, W).
+    conv3d / conv_transpose3d, 3;
+}
+
+/// A convolution, or with `transposed` a transposed one, over as many dimensions as the weight has.
+#[pyfunction]
+#[pyo3(signature = (input, weight, bias, stride, padding, dilation, transposed, output_padding, groups))]
+#[allow(clippy::too_many_arguments)]
+pub fn convolution(
+    py: Python<'_>,
+    input: Arg,
+    weight: Arg,
+    bias: Option<Arg>,
+    stride: Whole,
+    padding: Whole,
+    dilation: Whole,
+    transposed: bool,
+    output_padding: Whole,
+    groups: isize,
+) -> PyResult<Py<PyTensor>> {
+    let args =
+        ConvArgs { stride: &stride.0, padding: Padding::Sizes(&padding.0), dilation: &dilation.0, groups };
+    let bias = bias.as_ref().map(|b| &b.0);
+    run(py, work(&input.0, &weight.0), || {
+        input.0.convolution(&weight.0, bias, args, transposed, &output_padding.0)
+    })
+}
+
+/// Convolution of (time, batch, channels) over time with weight (width, channels, channels out).
+#[pyfunction]
+#[pyo3(signature = (input, weight, bias, pad = 0))]
+pub fn conv_tbc(py: Python<'_>, input: Arg, weight: Arg, bias: Arg, pad: isize) -> PyResult<Py<PyTensor>> {
+    run(py, work(&input.0, &weight.0), || input.0.conv_tbc(&weight.0, &bias.0, pad))
+}
+
+/// Every window of (N, C, H, W) or (C, H, W) as a column.
+#[pyfunction]
+#[pyo3(signature = (input, kernel_size, dilation = Sizes(vec![1; 2]), padding = Sizes(vec![0; 2]),
+                    stride = Sizes(vec![1; 2])))]
+pub fn im2col(
+    py: Python<'_>,
+    input: Arg,
+    kernel_size: Sizes<2>,
+    dilation: Sizes<2>,
+    padding: Sizes<2>,
+    stride: Sizes<2>,
+) -> PyResult<Py<PyTensor>> {
+    let blocks =
+        Blocks { kernel: &kernel_size.0, dilation: &dilation.0, padding: &padding.0, stride: &stride.0 };
+    run(py, input.0.numel(), || input.0.im2col(blocks))
+}
+
+/// The sum of columns back into (N, C, H, W) or (C, H, W).
+#[pyfunction]
+#[pyo3(signature = (input, output_size, kernel_size, dilation = Sizes(vec![1; 2]), padding = Sizes(vec![0; 2]),
+                    stride = Sizes(vec![1; 2])))]
+pub fn col2im(
+    py: Python<'_>,
+    input: Arg,
+    output_size: Sizes<2>,
+    kernel_size: Sizes<2>,
+    dilation: Sizes<2>,
+    padding: Sizes<2>,
+    stride: Sizes<2>,
+) -> PyResult<Py<PyTensor>> {
+    let blocks =
+        Blocks { kernel: &kernel_size.0, dilation: &dilation.0, padding: &padding.0, stride: &stride.0 };
+    run(py, input.0.numel(), || input.0.col2im(&output_size.0, blocks))
 }

@@ -4,6 +4,7 @@
 //! widen float16 and bfloat16 before and narrow them after. Indices are int64.
 
 pub use super::cpu::conv::Conv2d;
+pub use super::cpu::conv::depth::{Conv3d, Depth};
 pub use super::cpu::embedding::{Options as TableOptions, Table};
 pub use super::cpu::loss::Reduction;
 pub use super::cpu::norm::{Channels, Rows};
@@ -107,6 +108,13 @@ verbs! {
     fn conv2d_backward_input(d: Conv2d, dy: View, weight: View, dx: View);
     fn conv2d_backward_weight(d: Conv2d, x: View, dy: View, dweight: View);
     fn conv2d_backward_bias(d: Conv2d, dy: View, dbias: View);
+    /// The same over three axes.
+    fn conv3d(d: Conv3d, x: View, weight: View, bias: Option<View>, y: View);
+    fn conv3d_backward_input(d: Conv3d, dy: View, weight: View, dx: View);
+    fn conv3d_backward_weight(d: Conv3d, x: View, dy: View, dweight: View);
+    /// The windows of (n, c, h, w) as columns (n, c * kh * kw, windows), and the sum of columns back into pictures.
+    fn unfold2d(d: Conv2d, x: View, columns: View);
+    fn fold2d(d: Conv2d, columns: View, x: View);
 
     /// The largest number of every window, of any dtype but bool, and where it stands in its plane.
     fn max_pool2d(d: Pool2d, x: View, y: View, place: Option<View>);

@@ -1,17 +1,21 @@
-//! Convolutions over one dimension (N, C, L) and two (N, C, H, W), the transposed ones, and their derivatives.
+//! Convolutions over one to three dimensions, the transposed ones, and their derivatives.
 //!
 //! `sum(y * conv(x, w))` is linear in each of `x`, `w` and `y`. The convolution is its derivative by `y`, the transposed
 //! convolution (the gradient of the input) that by `x`, the gradient of the weight that by `w`. So one op,
 //! `Conv::part`, does all three, and the derivative of each of them is made of the other two.
 
+mod plan;
+
 use crate::backend::backend;
-use crate::backend::nn::Conv2d;
+use crate::backend::nn::{Conv2d, Conv3d, Depth};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, show};
 use crate::tensor::{Tensor, grad_enabled};
 use crate::{grads, runtime};
+
+use plan::{Plan, Triple, type_name};
 
 /// Who an operand or a result is in `y = conv(x, w)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +25,11 @@ enum Role {
     Y,
 }
 
-/// A convolution whose sizes are known; `rank` is the number of spatial dimensions.
+/// A convolution whose sizes are known; `rank` is the number of spatial dimensions. Depth is 1 below three of them.
 #[derive(Debug, Clone, Copy)]
 struct Conv {
     d: Conv2d,
+    depth: Depth,
     rank: usize,
 }
 
@@ -32,42 +37,49 @@ const NAME: &str = "ConvolutionBackward0";
 const NAME_BACKWARD: &str = "ConvolutionBackwardBackward0";
 
 /// The type a convolution is computed in; integers are exact in float64 up to 2^53.
-fn compute_dtype(dtype: DType) -> Result<DType> {
+fn compute_dtype(dtype: DType) -> DType {
     match dtype {
-        DType::Bool => Err(Error::NotImplemented { op: "slow_conv2d_cpu".into(), dtype }),
-        DType::F16 | DType::BF16 => Ok(DType::F32),
-        d if d.is_float() => Ok(d),
-        _ => Ok(DType::F64),
+        DType::F16 | DType::BF16 => DType::F32,
+        d if d.is_float() => d,
+        _ => DType::F64,
     }
 }
 
 impl Conv {
     fn shape(&self, role: Role) -> Dims {
-        let d = &self.d;
-        let (a, b, h, w) = match role {
-            Role::X => (d.n, d.c_in, d.h, d.w),
-            Role::W => (d.c_out, d.c_in / d.groups, d.kh, d.kw),
-            Role::Y => (d.n, d.c_out, d.out_h(), d.out_w()),
+        let (d, z) = (&self.d, &self.depth);
+        let (a, b, sizes) = match role {
+            Role::X => (d.n, d.c_in, [z.size, d.h, d.w]),
+            Role::W => (d.c_out, d.c_in / d.groups, [z.kernel, d.kh, d.kw]),
+            Role::Y => (d.n, d.c_out, [z.out(), d.out_h(), d.out_w()]),
         };
-        if self.rank == 1 { Dims::from_slice(&[a, b, w]) } else { Dims::from_slice(&[a, b, h, w]) }
+        let mut shape = Dims::from_slice(&[a, b]);
+        shape.extend_from_slice(&sizes[3 - self.rank..]);
+        shape
     }
 
     /// The part that is missing, from the two given, without history. `bias` goes with `Role::Y` alone.
     fn data(&self, part: Role, given: [(Role, &Tensor); 2], bias: Option<&Tensor>) -> Result<Tensor> {
         let first = given[0].1;
-        let dtype = compute_dtype(first.dtype())?;
+        let dtype = compute_dtype(first.dtype());
         let wide = |t: &Tensor| t.cast_data(dtype)?.contiguous_data();
         let find = |role| given.iter().find(|g| g.0 == role).map(|g| wide(g.1)).transpose();
         let (x, w, y) = (find(Role::X)?, find(Role::W)?, find(Role::Y)?);
         let bias = bias.map(wide).transpose()?;
         let out = Tensor::empty_on(Layout::contiguous(&self.shape(part)), dtype, first.device())?;
         let on = backend(first.device());
-        match (x, w, y) {
-            (Some(x), Some(w), None) => {
-                on.conv2d(self.d, x.raw(), w.raw(), bias.as_ref().map(Tensor::raw), out.raw())?;
+        let (d, solid) = (self.d, (self.rank == 3).then_some(Conv3d { plane: self.d, depth: self.depth }));
+        match (x, w, y, solid) {
+            (Some(x), Some(w), None, None) => {
+                on.conv2d(d, x.raw(), w.raw(), bias.as_ref().map(Tensor::raw), out.raw())?;
             }
-            (None, Some(w), Some(y)) => on.conv2d_backward_input(self.d, y.raw(), w.raw(), out.raw())?,
-            (Some(x), None, Some(y)) => on.conv2d_backward_weight(self.d, x.raw(), y.raw(), out.raw())?,
+            (Some(x), Some(w), None, Some(d)) => {
+                on.conv3d(d, x.raw(), w.raw(), bias.as_ref().map(Tensor::raw), out.raw())?;
+            }
+            (None, Some(w), Some(y), None) => on.conv2d_backward_input(d, y.raw(), w.raw(), out.raw())?,
+            (None, Some(w), Some(y), Some(d)) => on.conv3d_backward_input(d, y.raw(), w.raw(), out.raw())?,
+            (Some(x), None, Some(y), None) => on.conv2d_backward_weight(d, x.raw(), y.raw(), out.raw())?,
+            (Some(x), None, Some(y), Some(d)) => on.conv3d_backward_weight(d, x.raw(), y.raw(), out.raw())?,
             _ => return Err(runtime!("convolution: two of input, weight and output are needed")),
         }
         out.cast_data(first.dtype())
@@ -114,9 +126,9 @@ impl Conv {
     }
 
     fn bias_grad(&self, g: &Tensor, transposed: bool) -> Result<Tensor> {
-        if grad_enabled() || transposed || !g.dtype().is_float() {
-            let dims: &[isize] = if self.rank == 1 { &[0, 2] } else { &[0, 2, 3] };
-            return g.sum(dims, false, None);
+        if grad_enabled() || transposed || self.rank == 3 || !g.dtype().is_float() {
+            let dims: &[isize] = &[0, 2, 3, 4];
+            return g.sum(&dims[..=self.rank], false, None);
         }
         let out = g.wide_out(&[self.d.c_out])?;
         backend(g.device()).conv2d_backward_bias(self.d, g.wide()?.raw(), out.raw())?;
@@ -142,11 +154,15 @@ pub struct ConvArgs<'a> {
     pub groups: isize,
 }
 
-/// One number per spatial dimension; with one dimension the first belongs to the axis of height 1.
-fn spread(what: &str, given: &[isize], rank: usize) -> Result<[isize; 2]> {
-    match (given, rank) {
-        ([n], _) => Ok([*n, *n]),
-        ([a, b], 2) => Ok([*a, *b]),
+/// One number per spatial dimension, at the end of three.
+fn spread(what: &str, given: &[isize], rank: usize) -> Result<Triple> {
+    match given {
+        [n] => Ok([*n; 3]),
+        _ if given.len() == rank && rank <= 3 => {
+            let mut out = [given[0]; 3];
+            out[3 - rank..].copy_from_slice(given);
+            Ok(out)
+        }
         _ => Err(runtime!(
             "expected {what} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {what}={}",
             show(given)
@@ -154,178 +170,13 @@ fn spread(what: &str, given: &[isize], rank: usize) -> Result<[isize; 2]> {
     }
 }
 
-/// How PyTorch's C++ names a dtype in the messages of convolutions.
-fn type_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "bool",
-        DType::U8 => "unsigned char",
-        DType::I8 => "signed char",
-        DType::I16 => "short int",
-        DType::I32 => "int",
-        DType::I64 => "long int",
-        DType::F16 => "c10::Half",
-        DType::BF16 => "c10::BFloat16",
-        DType::F32 => "float",
-        DType::F64 => "double",
-    }
-}
-
-/// `3 x 3`, as sizes per channel are written.
-fn by(sizes: &[isize]) -> String {
-    sizes.iter().map(isize::to_string).collect::<Vec<_>>().join(" x ")
-}
-
-/// A convolution before its sizes are known to fit.
-struct Plan {
-    rank: usize,
-    stride: [isize; 2],
-    padding: [isize; 2],
-    dilation: [isize; 2],
-    output_padding: [isize; 2],
-    groups: isize,
-    transposed: bool,
-}
-
-impl Plan {
-    /// The checks of PyTorch, in its order.
-    fn check_numbers(&self) -> Result<()> {
-        if self.padding.iter().any(|&n| n < 0) {
-            return Err(runtime!("negative padding is not supported"));
-        }
-        if self.output_padding.iter().any(|&n| n < 0) {
-            return Err(runtime!("negative output_padding is not supported"));
-        }
-        if self.stride.iter().any(|&n| n <= 0) {
-            return Err(runtime!("non-positive stride is not supported"));
-        }
-        if self.dilation.iter().any(|&n| n <= 0) {
-            return Err(runtime!(
-                "dilation should be greater than zero, but got {}",
-                show(&self.dilation[2 - self.rank..])
-            ));
-        }
-        Ok(())
-    }
-
-    fn check(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
-        self.check_numbers()?;
-        let (groups, w) = (self.groups, weight.shape());
-        if w.len() != x.rank() {
-            return Err(runtime!(
-                "Expected {0}-dimensional input for {0}-dimensional weight {1}, but got {2}-dimensional input of size {3} instead",
-                w.len(),
-                show(w),
-                x.rank(),
-                show(x.shape())
-            ));
-        }
-        if (w[0] as isize) < groups {
-            return Err(runtime!(
-                "Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {} instead",
-                show(w)
-            ));
-        }
-        if w[0] as isize % groups != 0 {
-            return Err(runtime!(
-                "Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{}] instead",
-                show(w)
-            ));
-        }
-        let turned = if self.transposed { "transposed=1".to_string() } else { format!("groups={groups}") };
-        let groups = groups as usize;
-        let (c_in, c_out) = if self.transposed { (w[0], w[1] * groups) } else { (w[1] * groups, w[0]) };
-        if x.shape()[1] != c_in {
-            return Err(runtime!(
-                "Given {turned}, weight of size {}, expected input{} to have {c_in} channels, but got {} channels instead",
-                show(w),
-                show(x.shape()),
-                x.shape()[1]
-            ));
-        }
-        if let Some(b) = bias.filter(|b| b.shape() != [c_out]) {
-            let given = if self.transposed { "Given transposed=1, weight" } else { "Given weight" };
-            return Err(runtime!(
-                "{given} of size {}, expected bias to be 1-dimensional with {c_out} elements, but got bias of size {} instead",
-                show(w),
-                show(b.shape())
-            ));
-        }
-        Ok(())
-    }
-
-    /// Sizes per axis, 1 for the missing height of one dimension.
-    fn sizes(&self, t: &Tensor) -> [isize; 2] {
-        match t.shape()[2..] {
-            [l] => [1, l as isize],
-            [h, w] => [h as isize, w as isize],
-            _ => [1, 1],
-        }
-    }
-
-    fn conv(&self, x: &Tensor, weight: &Tensor) -> Result<Conv> {
-        let (size, kernel) = (self.sizes(x), self.sizes(weight));
-        let first = 2 - self.rank;
-        let at = |v: [isize; 2], a: usize, alone: isize| if a < first { alone } else { v[a] };
-        let pad = [0, 1].map(|a| at(self.padding, a, 0));
-        let stride = [0, 1].map(|a| at(self.stride, a, 1));
-        let dilation = [0, 1].map(|a| at(self.dilation, a, 1));
-        let groups = self.groups as usize;
-        let span = [0, 1].map(|a| dilation[a] * (kernel[a] - 1) + 1);
-        let (c_in, c_out, size) = if self.transposed {
-            let out = [0, 1]
-                .map(|a| (size[a] - 1) * stride[a] - 2 * pad[a] + span[a] + at(self.output_padding, a, 0));
-            if out[first..].iter().any(|&n| n <= 0) || kernel[first..].contains(&0) {
-                return Err(runtime!(
-                    "Given input size per channel: ({}). Calculated output size per channel: ({}). Output size is too small",
-                    by(&size[first..]),
-                    by(&out[first..])
-                ));
-            }
-            (weight.shape()[1] * groups, weight.shape()[0], out)
-        } else {
-            let padded = [0, 1].map(|a| size[a] + 2 * pad[a]);
-            if (first..2).any(|a| padded[a] < span[a] || kernel[a] == 0 || size[a] == 0) {
-                let spans: Vec<isize> =
-                    (first..2).map(|a| if kernel[a] == 0 { 0 } else { span[a] }).collect();
-                return Err(runtime!(
-                    "Calculated padded input size per channel: ({}). Kernel size: ({}). Kernel size can't be greater than actual input size",
-                    by(&padded[first..]),
-                    by(&spans)
-                ));
-            }
-            (weight.shape()[1] * groups, weight.shape()[0], size)
-        };
-        let whole = |v: [isize; 2]| v.map(|n| n as usize);
-        let ([h, w], [kh, kw]) = (whole(size), whole(kernel));
-        let (stride, pad, dilation) = (whole(stride), whole(pad), whole(dilation));
-        let n = x.shape()[0];
-        let d = Conv2d { n, c_in, c_out, groups, h, w, kh, kw, stride, pad, dilation };
-        Ok(Conv { d, rank: self.rank })
-    }
-
-    /// The complaint about two dtypes. PyTorch words it by the library it would have called.
-    fn mixed(&self, x: &Tensor, weight: &Tensor) -> Error {
-        let (a, b) = (x.dtype().scalar_type(), weight.dtype().scalar_type());
-        let wide = weight.shape()[2..].iter().all(|&k| k > 3);
-        if x.dtype() == DType::F32 && (self.groups > 1 || x.shape()[0] > 1 || wide || x.numel() > 20480) {
-            return runtime!(
-                "Input type (tensorrs.{a}Tensor) and weight type (tensorrs.{b}Tensor) should be the same or input should be a MKLDNN tensor and weight is a dense tensor"
-            );
-        }
-        runtime!("expected scalar type {a} but found {b}")
-    }
-
-    fn run(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        if self.groups <= 0 {
-            return Err(runtime!("non-positive groups is not supported"));
-        }
-        self.check(x, weight, bias)?;
-        let conv = self.conv(x, weight)?;
-        if weight.dtype() != x.dtype() {
-            return Err(self.mixed(x, weight));
-        }
-        conv.run(x, weight, bias, self.transposed)
-    }
+/// The spatial dimensions that a weight has.
+fn given_rank(weight: &Tensor) -> Result<usize> {
+    weight
+        .rank()
+        .checked_sub(2)
+        .filter(|&n| n > 0)
+        .ok_or_else(|| runtime!("weight should have at least three dimensions"))
 }
 
 impl Tensor {
@@ -335,7 +186,7 @@ impl Tensor {
             n if n == rank + 2 => Ok((self.clone(), false)),
             n if n == rank + 1 => Ok((self.unsqueeze(0)?, true)),
             _ => Err(runtime!(
-                "Expected {}D (unbatched) or {}D (batched) input to {op}, but got input of size: {}",
+                "Expected {}D (unbatched) or {}D (batched) input to {op}{rank}d, but got input of size: {}",
                 rank + 1,
                 rank + 2,
                 show(self.shape())
@@ -343,7 +194,7 @@ impl Tensor {
         }
     }
 
-    /// `y[n, o] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, ...]` over `rank` dimensions, 1 or 2.
+    /// `y[n, o] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, ...]` over `rank` dimensions, 1 to 3.
     pub fn conv(
         &self,
         rank: usize,
@@ -351,18 +202,15 @@ impl Tensor {
         bias: Option<&Tensor>,
         args: ConvArgs,
     ) -> Result<Tensor> {
-        let (x, added) = self.batched(if rank == 1 { "conv1d" } else { "conv2d" }, rank)?;
+        let (x, added) = self.batched("conv", rank)?;
         check_bias(self, bias)?;
-        if weight.rank() < 3 {
-            return Err(runtime!("weight should have at least three dimensions"));
-        }
-        let given = weight.rank() - 2;
+        let given = given_rank(weight)?;
         let stride = spread("stride", args.stride, given)?;
         let (x, padding) = match args.padding {
             Padding::Sizes(sizes) => (x, spread("padding", sizes, given)?),
-            Padding::Valid => (x, [0, 0]),
+            Padding::Valid => (x, [0; 3]),
             Padding::Same => {
-                if stride != [1, 1] {
+                if stride != [1; 3] {
                     return Err(runtime!("padding='same' is not supported for strided convolutions"));
                 }
                 same(&x, weight, spread("dilation", args.dilation, given)?, rank)?
@@ -374,7 +222,7 @@ impl Tensor {
             stride,
             padding,
             dilation,
-            output_padding: [0, 0],
+            output_padding: [0; 3],
             groups: args.groups,
             transposed: false,
         };
@@ -391,12 +239,8 @@ impl Tensor {
         args: ConvArgs,
         output_padding: &[isize],
     ) -> Result<Tensor> {
-        let (x, added) =
-            self.batched(if rank == 1 { "conv_transpose1d" } else { "conv_transpose2d" }, rank)?;
-        if weight.rank() < 3 {
-            return Err(runtime!("weight should have at least three dimensions"));
-        }
-        let given = weight.rank() - 2;
+        let (x, added) = self.batched("conv_transpose", rank)?;
+        let given = given_rank(weight)?;
         let Padding::Sizes(padding) = args.padding else {
             return Err(runtime!("conv_transpose{rank}d: the padding must be numbers"));
         };
@@ -410,17 +254,11 @@ impl Tensor {
             transposed: true,
         };
         plan.check_numbers()?;
-        let axes = 2 - rank..2;
-        let loose = |a: usize| plan.output_padding[a] >= plan.stride[a].max(plan.dilation[a]);
-        if x.numel() > 0 && axes.clone().any(loose) {
-            let tall = |of: [isize; 2], alone: isize| if rank == 1 { [alone, of[1]] } else { of };
-            let [ph, pw] = tall(plan.output_padding, 0);
-            let ([sh, sw], [dh, dw]) = (tall(plan.stride, 1), tall(plan.dilation, 1));
-            return Err(runtime!(
-                "output padding must be smaller than either stride or dilation, but got output_padding_height: {ph} output_padding_width: {pw} stride_height: {sh} stride_width: {sw} dilation_height: {dh} dilation_width: {dw}"
-            ));
+        if x.numel() > 0 {
+            plan.check_output_padding()?;
         }
         // Room for a whole step more is what one more element, 0, would make.
+        let axes = 3 - rank..3;
         let more: Vec<isize> =
             axes.clone().rev().flat_map(|a| [0, plan.output_padding[a] / plan.stride[a]]).collect();
         let x = if more.iter().any(|&n| n > 0) {
@@ -431,6 +269,55 @@ impl Tensor {
         };
         let out = plan.run(&x, weight, bias)?;
         if added { out.squeeze(Some(&[0])) } else { Ok(out) }
+    }
+
+    /// Either of the two, over as many dimensions as the weight has. The input has a batch dimension.
+    pub fn convolution(
+        &self,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        args: ConvArgs,
+        transposed: bool,
+        output_padding: &[isize],
+    ) -> Result<Tensor> {
+        let rank = given_rank(weight)?;
+        if self.rank() != weight.rank() || rank > 3 {
+            return Err(plan::ranks(self, weight));
+        }
+        if transposed {
+            return self.conv_transpose(rank, weight, bias, args, output_padding);
+        }
+        self.conv(rank, weight, bias, args)
+    }
+
+    /// A convolution over time of (time, batch, channels) with weight (width, channels, out) and `pad` on both ends.
+    pub fn conv_tbc(&self, weight: &Tensor, bias: &Tensor, pad: isize) -> Result<Tensor> {
+        if self.rank() != 3 {
+            return Err(runtime!("Input must have 3 dims: time, batch, in_channel"));
+        }
+        if weight.rank() != 3 {
+            return Err(runtime!("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels."));
+        }
+        if bias.rank() != 1 {
+            return Err(runtime!("Bias must be 1-D"));
+        }
+        if self.shape()[2] != weight.shape()[1] {
+            return Err(runtime!("Input dim 2 (input channels) is not == dim 1 in the weight tensor"));
+        }
+        if weight.shape()[2] != bias.shape()[0] {
+            return Err(runtime!("Bias size must equal dim 2 in the weight tensor (output channels)."));
+        }
+        let length = self.shape()[0] as isize - weight.shape()[0] as isize + 1 + 2 * pad;
+        if length < 0 {
+            return Err(runtime!(
+                "Trying to create tensor with negative dimension {length}: [{length}, {}, {}]",
+                self.shape()[1],
+                weight.shape()[2]
+            ));
+        }
+        let args = ConvArgs { stride: &[1], padding: Padding::Sizes(&[pad]), dilation: &[1], groups: 1 };
+        let (x, w) = (self.permute(&[1, 2, 0])?, weight.permute(&[2, 1, 0])?);
+        x.conv(1, &w, Some(bias), args)?.permute(&[2, 0, 1])
     }
 }
 
@@ -446,11 +333,11 @@ fn check_bias(x: &Tensor, bias: Option<&Tensor>) -> Result<()> {
 }
 
 /// The padding that keeps the size. Where one end needs more than the other, the input gets the rest as zeros.
-fn same(x: &Tensor, weight: &Tensor, dilation: [isize; 2], rank: usize) -> Result<(Tensor, [isize; 2])> {
+fn same(x: &Tensor, weight: &Tensor, dilation: Triple, rank: usize) -> Result<(Tensor, Triple)> {
     let kernel = &weight.shape()[2..];
-    let (mut padding, mut rest) = ([0; 2], Vec::new());
+    let (mut padding, mut rest) = ([0; 3], Vec::new());
     for a in (0..rank.min(kernel.len())).rev() {
-        let axis = a + 2 - rank;
+        let axis = a + 3 - rank;
         let total = dilation[axis] * (kernel[a] as isize - 1);
         padding[axis] = (total / 2).max(0);
         rest.extend([0, (total % 2).max(0)]);
@@ -460,73 +347,4 @@ fn same(x: &Tensor, weight: &Tensor, dilation: [isize; 2], rank: usize) -> Resul
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::autograd::check::{check_second, check_vjp};
-
-    fn numbers(shape: &[usize], seed: usize) -> Tensor {
-        let values: Vec<f64> = (0..crate::shape::numel(shape))
-            .map(|i| ((i * 37 + seed * 11) % 23) as f64 / 11.0 - 1.0)
-            .collect();
-        Tensor::from_slice(&values, shape).expect("small")
-    }
-
-    const PLAIN: ConvArgs =
-        ConvArgs { stride: &[1], padding: Padding::Sizes(&[0]), dilation: &[1], groups: 1 };
-
-    #[track_caller]
-    fn check(f: impl Fn(&[Tensor]) -> Result<Tensor> + Copy, xs: &[Tensor]) {
-        let (taped, measured) = check_vjp(f, xs).expect("fits");
-        assert!((taped - measured).abs() < 1e-5 * measured.abs().max(1.0), "{taped} {measured}");
-        let (taped, measured) = check_second(f, xs).expect("fits");
-        assert!((taped - measured).abs() < 1e-5 * measured.abs().max(1.0), "second: {taped} {measured}");
-    }
-
-    #[test]
-    fn derivatives_of_convolutions_match_finite_differences() {
-        let strided = ConvArgs { stride: &[2, 1], padding: Padding::Sizes(&[1, 2]), ..PLAIN };
-        let grouped = ConvArgs { groups: 2, dilation: &[2], ..PLAIN };
-        for args in [PLAIN, strided, ConvArgs { padding: Padding::Same, ..PLAIN }] {
-            let xs = [numbers(&[2, 3, 6, 5], 1), numbers(&[4, 3, 3, 2], 2), numbers(&[4], 3)];
-            check(|v| v[0].conv(2, &v[1], Some(&v[2]), args), &xs);
-        }
-        let xs = [numbers(&[2, 4, 7, 6], 1), numbers(&[6, 2, 3, 2], 2)];
-        check(|v| v[0].conv(2, &v[1], None, grouped), &xs);
-        let xs = [numbers(&[2, 3, 7], 1), numbers(&[4, 3, 3], 2), numbers(&[4], 3)];
-        let row = ConvArgs { stride: &[2], padding: Padding::Sizes(&[1]), ..PLAIN };
-        check(|v| v[0].conv(1, &v[1], Some(&v[2]), row), &xs);
-        let xs = [numbers(&[3, 6, 5], 1), numbers(&[4, 3, 2, 2], 2)];
-        check(|v| v[0].conv(2, &v[1], None, PLAIN), &xs);
-    }
-
-    #[test]
-    fn derivatives_of_transposed_convolutions_match_finite_differences() {
-        let xs = [numbers(&[2, 3, 4, 3], 1), numbers(&[3, 2, 3, 2], 2), numbers(&[2], 3)];
-        let args = ConvArgs { stride: &[2], padding: Padding::Sizes(&[1, 0]), ..PLAIN };
-        check(|v| v[0].conv_transpose(2, &v[1], Some(&v[2]), args, &[1, 0]), &xs);
-        // More room than a step, which the spread of the kernel allows.
-        let far = ConvArgs { dilation: &[3], padding: Padding::Sizes(&[1]), ..PLAIN };
-        check(|v| v[0].conv_transpose(2, &v[1], Some(&v[2]), far, &[2, 1]), &xs);
-        assert_eq!(xs[0].conv_transpose(2, &xs[1], None, far, &[2, 1]).expect("fits").shape(), [2, 2, 10, 5]);
-        let xs = [numbers(&[4, 5], 1), numbers(&[4, 3, 2], 2), numbers(&[6], 3)];
-        check(|v| v[0].conv_transpose(1, &v[1], Some(&v[2]), ConvArgs { groups: 2, ..PLAIN }, &[0]), &xs);
-    }
-
-    #[test]
-    fn an_empty_batch_gives_an_empty_result_and_zero_gradients() {
-        let (x, w) = (numbers(&[0, 3, 6, 5], 1), numbers(&[4, 3, 3, 3], 2));
-        w.set_requires_grad(true).expect("float");
-        let y = x.conv(2, &w, None, PLAIN).expect("fits");
-        assert_eq!(y.shape(), [0, 4, 4, 3]);
-        let loss = y.sum(&[], false, None).expect("fits");
-        crate::autograd::backward(&[(loss, None)], &[], Default::default()).expect("runs");
-        assert!(w.grad().expect("set").slice::<f64>().iter().all(|&g| g == 0.0));
-    }
-
-    #[test]
-    fn integers_are_convolved_exactly() {
-        let x = Tensor::from_slice(&[1i64, 2, 3, 4], &[1, 1, 4]).expect("small");
-        let w = Tensor::from_slice(&[10i64, 1], &[1, 1, 2]).expect("small");
-        assert_eq!(x.conv(1, &w, None, PLAIN).expect("fits").slice::<i64>(), [12, 23, 34]);
-    }
-}
+mod tests;

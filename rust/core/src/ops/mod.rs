@@ -11,6 +11,7 @@ pub mod create;
 pub mod dropout;
 pub mod embedding;
 pub mod extreme;
+pub mod fold;
 pub mod gather;
 pub mod index;
 pub mod inplace;

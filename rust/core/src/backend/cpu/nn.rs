@@ -10,8 +10,8 @@ use super::optim::AdamState;
 use super::{Cpu, conv, embedding, loss, norm, optim, optim_rules, pool};
 use crate::backend::View;
 use crate::backend::nn::{
-    AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Divisor, Nn, NormGrads, Normed, Pool2d,
-    Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions,
+    AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Conv3d, Divisor, Nn, NormGrads, Normed,
+    Pool2d, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
@@ -127,6 +127,37 @@ impl Nn for Cpu {
 
     fn conv2d_backward_bias(&self, d: Conv2d, dy: View, dbias: View) -> Result<()> {
         per_real!("slow_conv2d_cpu", dy.dtype, T => conv::backward_bias::<T>(d, read(dy), write(dbias)));
+        Ok(())
+    }
+
+    fn conv3d(&self, d: Conv3d, x: View, weight: View, bias: Option<View>, y: View) -> Result<()> {
+        per_real!("slow_conv3d_cpu", x.dtype, T => {
+            conv::depth::forward::<T>(d, read(x), read(weight), bias.map(read), write(y));
+        });
+        Ok(())
+    }
+
+    fn conv3d_backward_input(&self, d: Conv3d, dy: View, weight: View, dx: View) -> Result<()> {
+        per_real!("slow_conv3d_cpu", dy.dtype, T => {
+            conv::depth::backward_input::<T>(d, read(dy), read(weight), write(dx));
+        });
+        Ok(())
+    }
+
+    fn conv3d_backward_weight(&self, d: Conv3d, x: View, dy: View, dweight: View) -> Result<()> {
+        per_real!("slow_conv3d_cpu", dy.dtype, T => {
+            conv::depth::backward_weight::<T>(d, read(x), read(dy), write(dweight));
+        });
+        Ok(())
+    }
+
+    fn unfold2d(&self, d: Conv2d, x: View, columns: View) -> Result<()> {
+        per_real!("im2col_out_cpu", x.dtype, T => conv::columns::unfold::<T>(d, read(x), write(columns)));
+        Ok(())
+    }
+
+    fn fold2d(&self, d: Conv2d, columns: View, x: View) -> Result<()> {
+        per_real!("col2im_out_cpu", x.dtype, T => conv::columns::fold::<T>(d, read(columns), write(x)));
         Ok(())
     }
 

@@ -66,7 +66,7 @@ fn runs(
 }
 
 /// The columns of some pixels: one row per channel and tap.
-fn columns<T: Real>(d: &Conv2d, x: &[T], channels: usize, pixels: Range<usize>, out: &mut [T]) {
+pub(super) fn columns<T: Real>(d: &Conv2d, x: &[T], channels: usize, pixels: Range<usize>, out: &mut [T]) {
     let (len, step) = (pixels.len(), d.stride[1]);
     let out = std::cell::RefCell::new(out);
     runs(
@@ -86,7 +86,13 @@ fn columns<T: Real>(d: &Conv2d, x: &[T], channels: usize, pixels: Range<usize>, 
 }
 
 /// Add columns back to where they came from.
-fn add_columns<T: Real>(d: &Conv2d, columns: &[T], channels: usize, pixels: Range<usize>, dx: &mut [T]) {
+pub(super) fn add_columns<T: Real>(
+    d: &Conv2d,
+    columns: &[T],
+    channels: usize,
+    pixels: Range<usize>,
+    dx: &mut [T],
+) {
     let (len, step) = (pixels.len(), d.stride[1]);
     let add = |row: usize, column: usize, at: usize, n: usize| {
         let from = &columns[row * len + column..][..n];

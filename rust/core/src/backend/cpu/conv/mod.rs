@@ -1,7 +1,7 @@
 //! 2-D convolution on contiguous NCHW slices: forward, and the gradients of input, weight and bias.
 //!
 //! A 1-D convolution is one with `h == kh == 1`; a transposed convolution is `backward_input` with the sizes of the
-//! convolution it turns round. Paths, first match wins:
+//! convolution it turns round; a 3-D one is made of 2-D ones (`depth.rs`). Paths, first match wins:
 //!   a channel per group              -> direct loops along the rows (`depthwise.rs`)
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
@@ -14,6 +14,8 @@
 
 mod batch;
 mod batch_weight;
+pub mod columns;
+pub mod depth;
 mod depthwise;
 mod matmul;
 mod register;

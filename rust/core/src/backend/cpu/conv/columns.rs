@@ -1,0 +1,80 @@
+//! The windows of a picture as columns (im2col), and their sum back into the picture (col2im).
+
+use super::{Conv2d, matmul};
+use crate::dtype::Real;
+use crate::parallel::rows;
+
+/// Numbers that are worth a thread.
+const GRAIN: usize = 16384;
+
+/// (n, c, h, w) becomes (n, c * kh * kw, windows); the channels out of `d` do not matter.
+pub fn unfold<T: Real>(d: Conv2d, x: &[T], out: &mut [T]) {
+    let (plane, windows) = (d.plane(), d.out_plane());
+    let width = d.kh * d.kw * windows;
+    rows(out, width, GRAIN.div_ceil(width.max(1)), |first, block| {
+        for (i, out) in block.chunks_exact_mut(width).enumerate() {
+            matmul::columns(&d, &x[(first + i) * plane..][..plane], 1, 0..windows, out);
+        }
+    });
+}
+
+/// The transpose of `unfold`: each pixel is the sum of the windows' elements that lie on it.
+pub fn fold<T: Real>(d: Conv2d, columns: &[T], out: &mut [T]) {
+    let (plane, windows) = (d.plane(), d.out_plane());
+    let width = d.kh * d.kw * windows;
+    rows(out, plane, GRAIN.div_ceil(width.max(1)), |first, block| {
+        for (i, out) in block.chunks_exact_mut(plane).enumerate() {
+            out.fill(T::ZERO);
+            matmul::add_columns(&d, &columns[(first + i) * width..][..width], 1, 0..windows, out);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::testing::{numbers, same_for_any_thread_count};
+
+    #[test]
+    fn columns_equal_the_naive_twin_and_fold_is_the_transpose() {
+        for (stride, pad, dilation) in
+            [([1, 1], [0, 0], [1, 1]), ([2, 3], [1, 2], [2, 1]), ([3, 1], [2, 0], [1, 2])]
+        {
+            let d = Conv2d {
+                n: 2,
+                c_in: 3,
+                c_out: 1,
+                groups: 1,
+                h: 7,
+                w: 8,
+                kh: 2,
+                kw: 3,
+                stride,
+                pad,
+                dilation,
+            };
+            let (oh, ow) = (d.out_h(), d.out_w());
+            let x = numbers::<f64>(2 * 3 * 56, 1);
+            let u = numbers::<f64>(2 * 18 * oh * ow, 2);
+            let (mut want, mut folded) = (vec![0.0; u.len()], vec![0.0; x.len()]);
+            for (at, want) in want.iter_mut().enumerate() {
+                let (row, o) = (at / (oh * ow), at % (oh * ow));
+                let (plane, i, j) = (row / 6, row / 3 % 2, row % 3);
+                let y = (o / ow * stride[0] + i * dilation[0]).wrapping_sub(pad[0]);
+                let z = (o % ow * stride[1] + j * dilation[1]).wrapping_sub(pad[1]);
+                if y < 7 && z < 8 {
+                    *want = x[plane * 56 + y * 8 + z];
+                    folded[plane * 56 + y * 8 + z] += u[at];
+                }
+            }
+            let [got, back] = same_for_any_thread_count(|| {
+                let [mut got, mut back] = [vec![9.0; u.len()], vec![9.0; x.len()]];
+                unfold(d, &x, &mut got);
+                fold(d, &u, &mut back);
+                [got, back]
+            });
+            assert_eq!(got, want);
+            back.iter().zip(&folded).for_each(|(a, b)| assert!((a - b).abs() < 1e-12));
+        }
+    }
+}
