@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tensorrs as torch
+from tensorrs import datasets
 from tensorrs.datasets import MNIST, Digits, FashionMNIST, _download
 from tensorrs.utils.data import DataLoader
 
@@ -207,3 +208,85 @@ def test_progress_is_one_line_on_a_terminal_and_silent_elsewhere() -> None:
 
     assert show(Terminal) == "\rfile.gz:  50% of 2.0 MB\rfile.gz: 100% of 2.0 MB\n"
     assert show(io.StringIO) == ""
+
+
+# CIFAR, folders of images, random images
+
+
+def cifar_files(folder: Path, names: dict[str, int], key: str, meta: tuple[str, str]) -> None:
+    """Files as their author made them, with Python 2 and NumPy."""
+    folder.mkdir()
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntU\x01btR"
+    array += b"(I1\n(I%d\nI3072\ntcnumpy\ndtype\n(U\x02u1I0\nI1\ntRI00\nT"
+    for name, count in names.items():
+        data = bytes((7 * i) % 256 for i in range(3072 * count))
+        code = b"\x80\x02}(U\x04data" + array % count + len(data).to_bytes(4, "little") + data + b"tb"
+        labels = b"".join(b"K" + bytes([i % 3]) for i in range(count))
+        code += b"U" + bytes([len(key)]) + key.encode() + b"](" + labels + b"eu."
+        (folder / name).write_bytes(code)
+    file, field = meta
+    (folder / file).write_bytes(b"\x80\x02}U" + bytes([len(field)]) + field.encode() + b"](U\x03catU\x03dogU\x03owles.")
+
+
+@pytest.mark.parametrize("name", ["CIFAR10", "CIFAR100"])
+def test_cifar(name: str, tmp_path: Path) -> None:
+    kind = getattr(datasets, name)
+    counts = {file: 2 for file in kind.train_list} | {kind.test_list[0]: 3}
+    cifar_files(tmp_path / kind.base_folder, counts, kind.label_key, kind.meta)
+    train, test = kind(tmp_path), kind(tmp_path, train=False, transform=lambda x: x + 1)
+    assert len(train) == 2 * len(kind.train_list)
+    assert len(test) == 3
+    assert train.classes == ["cat", "dog", "owl"]
+    assert train.data.shape == (len(train), 32, 32, 3)
+    image, target = train[1]
+    assert image.shape == (3, 32, 32)
+    assert target == 1
+    # Channel 2, row 1, column 5 of the second image, as the author lays them out.
+    assert round(image[2, 1, 5].item() * 255) == 7 * (3072 + 2 * 1024 + 32 + 5) % 256
+    assert train.data[1, 1, 5, 2].item() == 7 * (3072 + 2 * 1024 + 32 + 5) % 256
+    assert test[0][0].min() >= 1
+    with pytest.raises(RuntimeError, match="download=True"):
+        kind(tmp_path / "nowhere")
+    broken = tmp_path / kind.base_folder / kind.test_list[0]
+    broken.write_bytes(broken.read_bytes()[:-5])
+    with pytest.raises(RuntimeError, match="is broken"):
+        kind(tmp_path, train=False)
+    broken.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(RuntimeError, match="names os.system"):
+        kind(tmp_path, train=False)
+
+
+def test_image_folder(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for name, grey in (("dog/b.png", 10), ("dog/deep/a.PNG", 20), ("cat/z.bmp", 30)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (3, 2), grey).save(tmp_path / name)
+    (tmp_path / "dog" / "notes.txt").write_text("no image")
+    folder = datasets.ImageFolder(tmp_path, target_transform=lambda c: -c)
+    assert folder.classes == ["cat", "dog"]
+    assert folder.class_to_idx == {"cat": 0, "dog": 1}
+    assert [(Path(p).name, c) for p, c in folder.imgs] == [("z.bmp", 0), ("b.png", 1), ("a.PNG", 1)]
+    image, target = folder[2]
+    assert (image.mode, image.size, target) == ("RGB", (3, 2), -1)
+    assert image.getpixel((0, 0)) == (20, 20, 20)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="classes empty"):
+        datasets.ImageFolder(tmp_path)
+    assert len(datasets.ImageFolder(tmp_path, allow_empty=True)) == 3
+    with pytest.raises(FileNotFoundError, match="class folder"):
+        datasets.ImageFolder(tmp_path / "empty")
+
+
+def test_fake_data() -> None:
+    data = datasets.FakeData(3, (3, 4, 5), 7)
+    torch.manual_seed(3)
+    before = torch.rand(1)
+    torch.manual_seed(3)
+    image, target = data[1]
+    assert torch.rand(1) == before
+    assert (image.size, image.mode, type(target)) == ((5, 4), "RGB", int)
+    assert data[1][0].tobytes() == image.tobytes()
+    assert 0 <= target < 7
+    with pytest.raises(IndexError):
+        data[3]

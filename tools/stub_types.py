@@ -105,7 +105,7 @@ SPECIAL = {
     ("norm", "p"): "builtins.float | builtins.str", ("linalg_vector_norm", "dtype"): "_DtypeLike", ("renorm", "p"): "_Number",
     ("unpickle", "data"): "builtins.bytes", ("unpickle", "start"): "builtins.int", ("safetensors_read", "data"): "builtins.bytes",
     ("safetensors_write", "tensors"): "dict[builtins.str, Tensor]", ("safetensors_write", "metadata"): "dict[builtins.str, builtins.str] | None",
-    **{("unpickle", name): "Any" for name in ("find", "persistent", "build")},
+    **{("unpickle", name): "Any" for name in ("find", "persistent", "build")}, ("unpickle", "text"): "builtins.str",
 }  # fmt: skip
 # `dim` may be several dimensions.
 MANY_DIMS = (

@@ -46,7 +46,7 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import cuda, datasets, nn, optim, testing, utils
+    from tensorrs import cuda, datasets, nn, optim, testing, transforms, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
@@ -68,6 +68,7 @@ _LAZY_MODULES = (
     "serialization",
     "storage",
     "testing",
+    "transforms",
     "utils",
 )
 _LAZY = {
@@ -115,6 +116,7 @@ __all__ = [
     "set_num_threads",
     "set_rng_state",
     "testing",
+    "transforms",
     "utils",
     *_creation_names,
     *_function_names,

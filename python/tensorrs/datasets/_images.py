@@ -30,13 +30,16 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         self.target_transform = target_transform
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        image: Any = self.data[index].unsqueeze(0).float() / self.white
+        image = self._image(index)
         target: Any = int(self.targets[index])
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
             target = self.target_transform(target)
         return image, target
+
+    def _image(self, index: int) -> Any:
+        return self.data[index].unsqueeze(0).float() / self.white
 
     def __len__(self) -> int:
         return len(self.data)

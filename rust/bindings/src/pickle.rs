@@ -14,8 +14,10 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyInt, PyList, PySe
 /// Read the pickle that starts at `start` of `data`; return what it builds and where it ends.
 ///
 /// `find(module, name)` gives the meaning of a global or raises; `persistent(id)` the object of a persistent id;
-/// `build(object, state)` sets the state of an object that a global has made.
+/// `build(object, state)` sets the state of an object that a global has made. `text` is the encoding of Python 2's
+/// strings.
 #[pyfunction]
+#[pyo3(signature = (data, start, find, persistent, build, text = "utf-8"))]
 pub fn unpickle<'py>(
     py: Python<'py>,
     data: &[u8],
@@ -23,6 +25,7 @@ pub fn unpickle<'py>(
     find: &Bound<'py, PyAny>,
     persistent: &Bound<'py, PyAny>,
     build: &Bound<'py, PyAny>,
+    text: &str,
 ) -> PyResult<(Bound<'py, PyAny>, usize)> {
     let mut machine = Machine {
         py,
@@ -35,6 +38,7 @@ pub fn unpickle<'py>(
         find,
         persistent,
         build,
+        old_text: text,
     };
     let value = machine.run()?;
     Ok((value, machine.at))
@@ -52,6 +56,7 @@ struct Machine<'a, 'py> {
     find: &'a Bound<'py, PyAny>,
     persistent: &'a Bound<'py, PyAny>,
     build: &'a Bound<'py, PyAny>,
+    old_text: &'a str,
 }
 
 impl<'py> Machine<'_, 'py> {
@@ -95,6 +100,12 @@ impl<'py> Machine<'_, 'py> {
         let bytes = PyBytes::new(py, self.take(n)?);
         // Lone surrogates pass, as in Python's own reader.
         bytes.call_method1(intern!(py, "decode"), (intern!(py, "utf-8"), intern!(py, "surrogatepass")))
+    }
+
+    /// A string of Python 2.
+    fn old_text(&mut self, n: usize) -> PyResult<Bound<'py, PyAny>> {
+        let (py, encoding) = (self.py, self.old_text);
+        PyBytes::new(py, self.take(n)?).call_method1(intern!(py, "decode"), (encoding,))
     }
 
     /// A signed integer of `n` bytes.
@@ -271,14 +282,13 @@ impl<'py> Machine<'_, 'py> {
                 let n = self.length::<8>()?;
                 self.text(n)?
             }
-            // The strings of Python 2.
             b'T' => {
                 let n = self.length::<4>()?;
-                self.text(n)?
+                self.old_text(n)?
             }
             b'U' => {
                 let n = self.length::<1>()?;
-                self.text(n)?
+                self.old_text(n)?
             }
             b'V' => {
                 let line = self.line()?;
