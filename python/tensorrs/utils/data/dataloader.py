@@ -1,4 +1,4 @@
-"""The loader: batches from a data set, in the order of a sampler, fetched here or by worker threads."""
+"""The loader: batches from a data set, in the order of a sampler, fetched here, by processes or by threads."""
 
 from __future__ import annotations
 
@@ -38,18 +38,20 @@ class DataLoader(Generic[T_co]):
         shuffle: visit the samples in a new random order on every pass.
         sampler: the order as an iterable of keys, instead of `shuffle`.
         batch_sampler: an iterable of lists of keys, instead of the four arguments about batches.
-        num_workers: threads that fetch ahead; 0 fetches in the calling thread.
+        num_workers: processes that fetch ahead; 0 fetches in the calling thread.
         collate_fn: makes a batch from a list of samples; `default_collate` if not given.
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a worker; 0 waits for ever.
         worker_init_fn: called with the worker's number in each worker before it starts.
         generator: draws the order and the seeds, instead of the default generator.
         prefetch_factor: batches under way per worker (2).
-        persistent_workers: keep the threads from one pass to the next.
+        persistent_workers: keep the workers from one pass to the next.
+        multiprocessing_context: how processes start ('fork', 'spawn', 'forkserver' or a context); 'thread' makes the
+            workers threads, which copy nothing, share the data set's memory and draw from the one default generator.
         in_order: False hands out batches as they become ready.
 
-    `pin_memory` and `multiprocessing_context` are accepted and have no effect: workers are threads.
-    The same seed gives the same order as in PyTorch.
+    `pin_memory` is accepted and has no effect. The same seed gives the same order as in PyTorch, and the same random
+    numbers in each worker process.
     """
 
     dataset: Any
@@ -154,7 +156,7 @@ class DataLoader(Generic[T_co]):
         if self.num_workers == 0:
             return _SingleDataLoaderIter(self)
         self.check_worker_number_rationality()
-        return _ThreadedDataLoaderIter(self)
+        return _WorkersDataLoaderIter(self)
 
     def __len__(self) -> int:
         if not self._is_stream:
@@ -266,7 +268,7 @@ class _SingleDataLoaderIter(_BaseDataLoaderIter):
         return self._fetcher.fetch(next(self._sampler_iter))
 
 
-class _ThreadedDataLoaderIter(_BaseDataLoaderIter):
+class _WorkersDataLoaderIter(_BaseDataLoaderIter):
     """Keeps `prefetch_factor` batches per worker under way and hands them out in order.
 
     Batch i goes to the next worker in turn whose stream has not ended.
@@ -278,13 +280,14 @@ class _ThreadedDataLoaderIter(_BaseDataLoaderIter):
         self._in_order = loader.in_order
         self._persistent = loader.persistent_workers
         self._ahead = max(1, loader.prefetch_factor or 1) * loader.num_workers
-        self._pool = Pool(
-            loader._fetcher,
-            loader.dataset,
-            loader.num_workers,
-            self._base_seed,
-            loader.worker_init_fn,
-        )
+        given = (loader._fetcher, loader.dataset, loader.num_workers, self._base_seed, loader.worker_init_fn)
+        self._pool: Any
+        if loader.multiprocessing_context == "thread":
+            self._pool = Pool(*given)
+        else:
+            from ._utils.process import ProcessPool
+
+            self._pool = ProcessPool(*given, _context(loader.multiprocessing_context))
         self._start()
 
     def _reset(self, loader: DataLoader[Any]) -> None:
@@ -365,6 +368,12 @@ def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> Non
             )
 
 
+def _context(given: Any) -> Any:
+    import multiprocessing
+
+    return multiprocessing.get_context() if given is None else given
+
+
 def _checked_context(context: Any, num_workers: int) -> Any:
     if num_workers == 0:
         raise ValueError(
@@ -373,6 +382,8 @@ def _checked_context(context: Any, num_workers: int) -> Any:
         )
     import multiprocessing
 
+    if context == "thread":
+        return context
     if isinstance(context, str):
         methods = multiprocessing.get_all_start_methods()
         if context not in methods:

@@ -1,6 +1,6 @@
-"""Worker threads that fetch batches ahead of the training loop.
+"""Worker threads that fetch batches ahead of the training loop: `multiprocessing_context="thread"`.
 
-Threads, not processes: fetching runs in parallel as far as it leaves Python (reading, decompressing, tensor
+Fetching runs in parallel as far as it leaves Python (reading, decompressing, tensor
 operations), nothing has to be pickled, and a batch needs no copy. Each worker has a shallow copy of the data set.
 Random operations of all threads draw from the one default generator.
 """
