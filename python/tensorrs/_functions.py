@@ -21,6 +21,8 @@ _NATIVE = """
     conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution
     layer_norm dropout dropout_ batch_norm embedding scalar_tensor tril_indices triu_indices einsum block_diag
     as_tensor asarray frombuffer repeat_interleave polygamma
+    affine_grid_generator channel_shuffle constant_pad_nd grid_sampler grid_sampler_2d grid_sampler_3d
+    native_channel_shuffle pixel_shuffle pixel_unshuffle
 """.split()
 
 # Methods that are functions too. A name is skipped as long as Tensor lacks it.

@@ -103,6 +103,11 @@ mod module {
     #[pymodule_export]
     use crate::tensor::recurrent::{recurrent, recurrent_cell, scaled_dot_product_attention};
     #[pymodule_export]
+    use crate::tensor::resize::{
+        affine_grid_generator, channel_shuffle, grid_sampler, grid_sampler_2d, grid_sampler_3d,
+        native_channel_shuffle, pixel_shuffle, pixel_unshuffle, upsample,
+    };
+    #[pymodule_export]
     use crate::tensor::stats::linalg_vector_norm;
     #[pymodule_export]
     use crate::tensor::unary::polygamma;

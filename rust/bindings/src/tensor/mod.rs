@@ -26,6 +26,7 @@ pub mod random;
 pub mod rearrange;
 pub mod recurrent;
 pub mod reduce;
+pub mod resize;
 pub mod scan;
 pub mod shape_ops;
 pub mod softmax;

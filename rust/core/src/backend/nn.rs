@@ -6,11 +6,13 @@
 pub use super::cpu::conv::Conv2d;
 pub use super::cpu::conv::depth::{Conv3d, Depth};
 pub use super::cpu::embedding::{Options as TableOptions, Table};
+pub use super::cpu::grid::{Edge, Grid, Touch};
 pub use super::cpu::loss::Reduction;
 pub use super::cpu::norm::{Channels, Rows};
 pub use super::cpu::optim::{AdamParams, SgdParams};
 pub use super::cpu::optim_rules::{Now, Rule, RuleParams};
 pub use super::cpu::pool::{Adaptive2d, Divisor, Pool2d, out_size};
+pub use super::cpu::resample::Taps;
 
 use super::View;
 use crate::error::{Error, Result};
@@ -125,6 +127,13 @@ verbs! {
     /// The mean of every part of the image.
     fn adaptive_avg_pool2d(d: Adaptive2d, x: View, y: View);
     fn adaptive_avg_pool2d_backward(d: Adaptive2d, dy: View, dx: View);
+
+    /// Another size along an axis: `x` is seen as `(outer, taps.n_in(), inner)`.
+    fn resample(taps: &Taps, inner: usize, x: View, y: View);
+    /// Values of `x` at the points of `grid`.
+    fn grid_sample(d: Grid, x: View, grid: View, y: View);
+    /// Adds to `dx`, which is zero before, and writes `dgrid`.
+    fn grid_sample_backward(d: Grid, x: View, grid: View, dy: View, dx: Option<View>, dgrid: Option<View>);
 
     /// Mean and biased variance of every channel, as float64.
     fn batch_norm_stats(d: Channels, x: View, mean: View, var: View);

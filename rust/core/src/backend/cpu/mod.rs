@@ -3,6 +3,7 @@
 pub mod conv;
 pub mod embedding;
 pub mod gemm;
+pub mod grid;
 pub mod index;
 pub mod loss;
 pub mod math;
@@ -16,6 +17,7 @@ mod pointwise;
 pub mod pool;
 pub mod rearrange;
 mod reduce;
+pub mod resample;
 mod scan;
 pub mod softmax;
 mod sort;

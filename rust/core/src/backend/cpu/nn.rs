@@ -7,11 +7,11 @@ use super::embedding::OutOfRange;
 use super::loss::{Classes, OutOfBounds};
 use super::norm::{Affine, Grads, Saved};
 use super::optim::AdamState;
-use super::{Cpu, conv, embedding, loss, norm, optim, optim_rules, pool};
+use super::{Cpu, conv, embedding, grid, loss, norm, optim, optim_rules, pool, resample};
 use crate::backend::View;
 use crate::backend::nn::{
-    AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Conv3d, Divisor, Nn, NormGrads, Normed,
-    Pool2d, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions,
+    AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Conv3d, Divisor, Grid, Nn, NormGrads,
+    Normed, Pool2d, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions, Taps,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
@@ -192,6 +192,33 @@ impl Nn for Cpu {
     fn adaptive_avg_pool2d_backward(&self, d: Adaptive2d, dy: View, dx: View) -> Result<()> {
         per_real!("adaptive_avg_pool2d", dy.dtype, T => {
             pool::adaptive_avg_pool2d_backward::<T>(d, read(dy), write(dx));
+        });
+        Ok(())
+    }
+
+    fn resample(&self, taps: &Taps, inner: usize, x: View, y: View) -> Result<()> {
+        per_real!("resample", x.dtype, T => resample::resample::<T>(taps, inner, read(x), write(y)));
+        Ok(())
+    }
+
+    fn grid_sample(&self, d: Grid, x: View, grid: View, y: View) -> Result<()> {
+        per_real!("grid_sampler_2d_cpu_kernel_impl", x.dtype, T => {
+            grid::forward::<T>(d, read(x), read(grid), write(y));
+        });
+        Ok(())
+    }
+
+    fn grid_sample_backward(
+        &self,
+        d: Grid,
+        x: View,
+        grid: View,
+        dy: View,
+        dx: Option<View>,
+        dgrid: Option<View>,
+    ) -> Result<()> {
+        per_real!("grid_sampler_2d_backward_cpu_kernel_impl", x.dtype, T => {
+            grid::backward::<T>(d, read(x), read(grid), read(dy), dx.map(write), dgrid.map(write));
         });
         Ok(())
     }
