@@ -51,8 +51,10 @@ if TYPE_CHECKING:
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
     from tensorrs import serialization as serialization
+    from tensorrs import signal as signal
     from tensorrs import storage as storage
     from tensorrs._info import finfo, iinfo
+    from tensorrs._windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
     from tensorrs.serialization import load, save
     from tensorrs.storage import UntypedStorage
 
@@ -66,6 +68,7 @@ _LAZY_MODULES = (
     "return_types",
     "safetensors",
     "serialization",
+    "signal",
     "storage",
     "testing",
     "transforms",
@@ -73,8 +76,13 @@ _LAZY_MODULES = (
 )
 _LAZY = {
     "UntypedStorage": "storage",
+    "bartlett_window": "_windows",
+    "blackman_window": "_windows",
     "finfo": "_info",
+    "hamming_window": "_windows",
+    "hann_window": "_windows",
     "iinfo": "_info",
+    "kaiser_window": "_windows",
     "load": "serialization",
     "save": "serialization",
 }
@@ -85,6 +93,8 @@ __all__ = [
     "Tensor",
     "UntypedStorage",
     "autograd",
+    "bartlett_window",
+    "blackman_window",
     "cuda",
     "datasets",
     "default_generator",
@@ -97,12 +107,15 @@ __all__ = [
     "get_num_interop_threads",
     "get_num_threads",
     "get_rng_state",
+    "hamming_window",
+    "hann_window",
     "iinfo",
     "inference_mode",
     "initial_seed",
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "kaiser_window",
     "load",
     "manual_seed",
     "nn",
@@ -115,6 +128,7 @@ __all__ = [
     "set_num_interop_threads",
     "set_num_threads",
     "set_rng_state",
+    "signal",
     "testing",
     "transforms",
     "utils",
