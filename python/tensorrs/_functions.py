@@ -23,6 +23,7 @@ _NATIVE = """
     as_tensor asarray frombuffer repeat_interleave polygamma
     affine_grid_generator channel_shuffle constant_pad_nd grid_sampler grid_sampler_2d grid_sampler_3d
     native_channel_shuffle pixel_shuffle pixel_unshuffle
+    adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
 """.split()
 
 # Methods that are functions too. A name is skipped as long as Tensor lacks it.

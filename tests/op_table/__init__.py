@@ -6,7 +6,22 @@ To add an op: add a row to its family's file and run `make golden`.
 
 from __future__ import annotations
 
-from op_table import binary, compare, conv, creation, index, join, matmul, nn, reduce, shape, sort, unary, vision
+from op_table import (
+    binary,
+    compare,
+    conv,
+    creation,
+    index,
+    join,
+    matmul,
+    nn,
+    pooling,
+    reduce,
+    shape,
+    sort,
+    unary,
+    vision,
+)
 from op_table.row import Op
 
 FAMILIES: dict[str, list[Op]] = {
@@ -23,6 +38,7 @@ FAMILIES: dict[str, list[Op]] = {
     "nn": nn.ROWS,
     "conv": conv.ROWS,
     "vision": vision.ROWS,
+    "pooling": pooling.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Op] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -90,8 +90,10 @@ mod module {
     use crate::tensor::optim::{adam_step, rule_step, sgd_step};
     #[pymodule_export]
     use crate::tensor::pool::{
-        adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d,
-        max_pool1d_with_indices, max_pool2d, max_pool2d_with_indices,
+        adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
+        adaptive_max_pool2d, adaptive_max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, fractional_max_pool2d,
+        fractional_max_pool3d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool2d_with_indices,
+        max_pool3d, max_pool3d_with_indices, max_unpool2d, max_unpool3d,
     };
     #[pymodule_export]
     use crate::tensor::random::{

@@ -11,7 +11,7 @@ pub use super::cpu::loss::Reduction;
 pub use super::cpu::norm::{Channels, Rows};
 pub use super::cpu::optim::{AdamParams, SgdParams};
 pub use super::cpu::optim_rules::{Now, Rule, RuleParams};
-pub use super::cpu::pool::{Adaptive2d, Divisor, Pool2d, out_size};
+pub use super::cpu::pool::{Adaptive, Chosen, Divisor, Fraction, Pool, out_size};
 pub use super::cpu::resample::Taps;
 
 use super::View;
@@ -119,14 +119,20 @@ verbs! {
     fn fold2d(d: Conv2d, columns: View, x: View);
 
     /// The largest number of every window, of any dtype but bool, and where it stands in its plane.
-    fn max_pool2d(d: Pool2d, x: View, y: View, place: Option<View>);
-    fn max_pool2d_backward(d: Pool2d, place: View, dy: View, dx: View);
+    fn max_pool(d: Pool, x: View, y: View, place: Option<View>);
+    /// `dy` goes back to the places it was found at, added up where they repeat.
+    fn max_pool_backward(d: Chosen, place: View, dy: View, dx: View);
+    /// Numbers of any float dtype go to their places in volumes of `size`, the rest is 0.
+    fn max_unpool(d: Chosen, size: &[usize], x: View, place: View, y: View);
     /// The mean of every window.
-    fn avg_pool2d(d: Pool2d, divisor: Divisor, x: View, y: View);
-    fn avg_pool2d_backward(d: Pool2d, divisor: Divisor, dy: View, dx: View);
-    /// The mean of every part of the image.
-    fn adaptive_avg_pool2d(d: Adaptive2d, x: View, y: View);
-    fn adaptive_avg_pool2d_backward(d: Adaptive2d, dy: View, dx: View);
+    fn avg_pool(d: Pool, divisor: Divisor, x: View, y: View);
+    fn avg_pool_backward(d: Pool, divisor: Divisor, dy: View, dx: View);
+    /// The mean of every part of the volume.
+    fn adaptive_avg_pool(d: Adaptive, x: View, y: View);
+    fn adaptive_avg_pool_backward(d: Adaptive, dy: View, dx: View);
+    /// The largest number of every part or window, of any float dtype, and where it stands in its plane.
+    fn adaptive_max_pool(d: Adaptive, x: View, y: View, place: View);
+    fn fractional_max_pool(d: Fraction, x: View, shifts: View, y: View, place: View);
 
     /// Another size along an axis: `x` is seen as `(outer, taps.n_in(), inner)`.
     fn resample(taps: &Taps, inner: usize, x: View, y: View);

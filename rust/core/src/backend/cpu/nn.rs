@@ -10,13 +10,13 @@ use super::optim::AdamState;
 use super::{Cpu, conv, embedding, grid, loss, norm, optim, optim_rules, pool, resample};
 use crate::backend::View;
 use crate::backend::nn::{
-    AdamParams, AdamStep, Adaptive2d, Channels, ClassLoss, Conv2d, Conv3d, Divisor, Grid, Nn, NormGrads,
-    Normed, Pool2d, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions, Taps,
+    AdamParams, AdamStep, Adaptive, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Divisor, Fraction, Grid, Nn,
+    NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions, Taps,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::{index, per_dtype, per_float};
+use crate::{index, per_dtype, per_float, runtime};
 
 /// The elements of a contiguous view.
 fn read<T: Element>(v: View<'_>) -> &[T] {
@@ -161,37 +161,59 @@ impl Nn for Cpu {
         Ok(())
     }
 
-    fn max_pool2d(&self, d: Pool2d, x: View, y: View, place: Option<View>) -> Result<()> {
-        if x.dtype == DType::Bool {
-            return Err(Error::NotImplemented { op: "max_pool2d".into(), dtype: x.dtype });
-        }
-        per_dtype!(x.dtype, T => pool::max_pool2d::<T>(d, read(x), write(y), place.map(write)));
+    fn max_pool(&self, d: Pool, x: View, y: View, place: Option<View>) -> Result<()> {
+        per_dtype!(x.dtype, T => pool::max_pool::<T>(d, read(x), write(y), place.map(write)));
         Ok(())
     }
 
-    fn max_pool2d_backward(&self, d: Pool2d, place: View, dy: View, dx: View) -> Result<()> {
-        per_real!("max_pool2d", dy.dtype, T => pool::max_pool2d_backward::<T>(d, read(place), read(dy), write(dx)));
+    fn max_pool_backward(&self, d: Chosen, place: View, dy: View, dx: View) -> Result<()> {
+        per_real!("max_pool_backward", dy.dtype, T => pool::max_pool_backward::<T>(d, read(place), read(dy), write(dx)));
         Ok(())
     }
 
-    fn avg_pool2d(&self, d: Pool2d, divisor: Divisor, x: View, y: View) -> Result<()> {
-        per_real!("avg_pool2d", x.dtype, T => pool::avg_pool2d::<T>(d, divisor, read(x), write(y)));
+    fn max_unpool(&self, d: Chosen, size: &[usize], x: View, place: View, y: View) -> Result<()> {
+        let named = |pool::OutOfVolume(bad): pool::OutOfVolume| {
+            let size = size.iter().map(|n| n.to_string()).collect::<Vec<_>>().join("x");
+            runtime!("Found an invalid max index: {bad} (output volumes are of size {size})")
+        };
+        per_float!("max_unpool", x.dtype, T => {
+            pool::max_unpool::<T>(d, read(x), read(place), write(y)).map_err(named)?;
+        });
         Ok(())
     }
 
-    fn avg_pool2d_backward(&self, d: Pool2d, divisor: Divisor, dy: View, dx: View) -> Result<()> {
-        per_real!("avg_pool2d", dy.dtype, T => pool::avg_pool2d_backward::<T>(d, divisor, read(dy), write(dx)));
+    fn avg_pool(&self, d: Pool, divisor: Divisor, x: View, y: View) -> Result<()> {
+        per_real!("avg_pool", x.dtype, T => pool::avg_pool::<T>(d, divisor, read(x), write(y)));
         Ok(())
     }
 
-    fn adaptive_avg_pool2d(&self, d: Adaptive2d, x: View, y: View) -> Result<()> {
-        per_real!("adaptive_avg_pool2d", x.dtype, T => pool::adaptive_avg_pool2d::<T>(d, read(x), write(y)));
+    fn avg_pool_backward(&self, d: Pool, divisor: Divisor, dy: View, dx: View) -> Result<()> {
+        per_real!("avg_pool", dy.dtype, T => pool::avg_pool_backward::<T>(d, divisor, read(dy), write(dx)));
         Ok(())
     }
 
-    fn adaptive_avg_pool2d_backward(&self, d: Adaptive2d, dy: View, dx: View) -> Result<()> {
-        per_real!("adaptive_avg_pool2d", dy.dtype, T => {
-            pool::adaptive_avg_pool2d_backward::<T>(d, read(dy), write(dx));
+    fn adaptive_avg_pool(&self, d: Adaptive, x: View, y: View) -> Result<()> {
+        per_real!("adaptive_avg_pool", x.dtype, T => pool::adaptive_avg_pool::<T>(d, read(x), write(y)));
+        Ok(())
+    }
+
+    fn adaptive_avg_pool_backward(&self, d: Adaptive, dy: View, dx: View) -> Result<()> {
+        per_real!("adaptive_avg_pool", dy.dtype, T => {
+            pool::adaptive_avg_pool_backward::<T>(d, read(dy), write(dx));
+        });
+        Ok(())
+    }
+
+    fn adaptive_max_pool(&self, d: Adaptive, x: View, y: View, place: View) -> Result<()> {
+        per_float!("adaptive_max_pool", x.dtype, T => {
+            pool::adaptive_max_pool::<T>(d, read(x), write(y), write(place));
+        });
+        Ok(())
+    }
+
+    fn fractional_max_pool(&self, d: Fraction, x: View, shifts: View, y: View, place: View) -> Result<()> {
+        per_float!("fractional_max_pool", x.dtype, T => {
+            pool::fractional_max_pool::<T>(d, read(x), read(shifts), write(y), write(place));
         });
         Ok(())
     }

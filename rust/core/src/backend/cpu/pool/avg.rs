@@ -1,6 +1,6 @@
 //! Average pooling. A window is summed row by row, then divided; the divisor counts padding unless told otherwise.
 
-use super::{Pool2d, with_stride};
+use super::{Pool, with_stride};
 use crate::dtype::Real;
 use crate::parallel::rows;
 use crate::simd::vectorize;
@@ -19,7 +19,7 @@ pub enum Divisor {
 impl Divisor {
     /// The divisors of one row of windows.
     #[inline(always)]
-    fn row<T: Real>(self, d: &Pool2d, row: usize, out: &mut [T]) {
+    fn row<T: Real>(self, d: &Pool, row: usize, out: &mut [T]) {
         let count = |axis: usize, o: usize| {
             let (begin, pad, size) = (o * d.stride[axis], d.pad[axis], d.size[axis]);
             let end = (begin + d.kernel[axis]).min(size + 2 * pad);
@@ -28,37 +28,37 @@ impl Divisor {
                 _ => end - begin,
             }
         };
-        let tall = count(0, row);
+        let area = count(0, row / d.out[1]) * count(1, row % d.out[1]);
         for (o, out) in out.iter_mut().enumerate() {
             *out = match self {
                 Divisor::Fixed(n) => T::of(n),
-                _ => T::of((tall * count(1, o)) as f64),
+                _ => T::of((area * count(2, o)) as f64),
             };
         }
     }
 }
 
-/// The mean of every window. `d.dilation` is `[1, 1]`.
-pub fn avg_pool2d<T: Real>(d: Pool2d, divisor: Divisor, x: &[T], y: &mut [T]) {
-    let [oh, ow] = d.out;
-    rows(y, oh * ow, d.grain(), |first, block| {
+/// The mean of every window. `d.dilation` is 1 along every axis.
+pub fn avg_pool<T: Real>(d: Pool, divisor: Divisor, x: &[T], y: &mut [T]) {
+    let ow = d.out[2];
+    rows(y, d.out_plane(), d.grain(), |first, block| {
         vectorize(
             #[inline(always)]
             || {
                 let mut by = vec![T::ZERO; ow];
-                for (i, y) in block.chunks_exact_mut(oh * ow).enumerate() {
+                for (i, y) in block.chunks_exact_mut(d.out_plane()).enumerate() {
                     let x = &x[(first + i) * d.plane()..][..d.plane()];
                     for (row, y) in y.chunks_exact_mut(ow).enumerate() {
                         divisor.row(&d, row, &mut by);
                         if d.is_halving() {
-                            let at = 2 * row * d.size[1];
-                            let (top, bottom) = x[at..at + 2 * d.size[1]].split_at(d.size[1]);
+                            let (w, at) = (d.size[2], 2 * row * d.size[2]);
+                            let (top, bottom) = x[at..at + 2 * w].split_at(w);
                             for (j, y) in y.iter_mut().enumerate() {
                                 let (a, b) = (&top[2 * j..2 * j + 2], &bottom[2 * j..2 * j + 2]);
                                 *y = a[0] + a[1] + b[0] + b[1];
                             }
                         } else {
-                            with_stride!(d.stride[1], windows::<T>(&d, x, row, y));
+                            with_stride!(d.stride[2], windows::<T>(&d, x, row, y));
                         }
                         for (y, &by) in y.iter_mut().zip(&by) {
                             *y = by_or_zero(*y, by);
@@ -78,12 +78,12 @@ fn by_or_zero<T: Real>(sum: T, by: T) -> T {
 
 /// The sums of one row of windows.
 #[inline(always)]
-fn windows<T: Real, const S: usize>(d: &Pool2d, x: &[T], row: usize, y: &mut [T]) {
-    let stride = if S == 0 { d.stride[1] } else { S };
+fn windows<T: Real, const S: usize>(d: &Pool, x: &[T], row: usize, y: &mut [T]) {
+    let stride = if S == 0 { d.stride[2] } else { S };
     y.fill(T::ZERO);
-    for i in (0..d.kernel[0]).filter_map(|k| d.place(0, row, k)) {
-        let x = &x[i * d.size[1]..][..d.size[1]];
-        for k in 0..d.kernel[1] {
+    for i in d.rows_of(row) {
+        let x = &x[i * d.size[2]..][..d.size[2]];
+        for k in 0..d.kernel[2] {
             let (range, first) = d.inside(k);
             if range.is_empty() {
                 continue;
@@ -98,8 +98,8 @@ fn windows<T: Real, const S: usize>(d: &Pool2d, x: &[T], row: usize, y: &mut [T]
 }
 
 /// Every number of a window gets `dy` over the divisor of the window, added up where windows overlap.
-pub fn avg_pool2d_backward<T: Real>(d: Pool2d, divisor: Divisor, dy: &[T], dx: &mut [T]) {
-    let [oh, ow] = d.out;
+pub fn avg_pool_backward<T: Real>(d: Pool, divisor: Divisor, dy: &[T], dx: &mut [T]) {
+    let (oh, ow) = (d.out_rows(), d.out[2]);
     rows(dx, d.plane(), d.grain(), |first, block| {
         vectorize(
             #[inline(always)]
@@ -114,15 +114,15 @@ pub fn avg_pool2d_backward<T: Real>(d: Pool2d, divisor: Divisor, dy: &[T], dx: &
                             g[j] = by_or_zero(dy[j], by[j]);
                         }
                         if d.is_halving() {
-                            let at = 2 * row * d.size[1];
-                            let (top, bottom) = dx[at..at + 2 * d.size[1]].split_at_mut(d.size[1]);
+                            let (w, at) = (d.size[2], 2 * row * d.size[2]);
+                            let (top, bottom) = dx[at..at + 2 * w].split_at_mut(w);
                             for half in [top, bottom] {
                                 for (dx, &g) in half.chunks_exact_mut(2).zip(&g) {
                                     dx.fill(g);
                                 }
                             }
                         } else {
-                            with_stride!(d.stride[1], spread::<T>(&d, &g, row, dx));
+                            with_stride!(d.stride[2], spread::<T>(&d, &g, row, dx));
                         }
                     }
                 }
@@ -133,11 +133,11 @@ pub fn avg_pool2d_backward<T: Real>(d: Pool2d, divisor: Divisor, dy: &[T], dx: &
 
 /// Add `g` of one row of windows to every place of theirs.
 #[inline(always)]
-fn spread<T: Real, const S: usize>(d: &Pool2d, g: &[T], row: usize, dx: &mut [T]) {
-    let stride = if S == 0 { d.stride[1] } else { S };
-    for i in (0..d.kernel[0]).filter_map(|k| d.place(0, row, k)) {
-        let dx = &mut dx[i * d.size[1]..][..d.size[1]];
-        for k in 0..d.kernel[1] {
+fn spread<T: Real, const S: usize>(d: &Pool, g: &[T], row: usize, dx: &mut [T]) {
+    let stride = if S == 0 { d.stride[2] } else { S };
+    for i in d.rows_of(row) {
+        let dx = &mut dx[i * d.size[2]..][..d.size[2]];
+        for k in 0..d.kernel[2] {
             let (range, first) = d.inside(k);
             if range.is_empty() {
                 continue;

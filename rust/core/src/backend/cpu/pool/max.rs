@@ -1,18 +1,18 @@
 //! Max pooling. The place of a maximum is its number within the plane, row by row, as PyTorch counts. Of equal numbers
 //! the first wins; a NaN wins over any number, and the last NaN over the others.
 
-use super::{Pool2d, with_stride};
+use super::{Chosen, Pool, with_stride};
 use crate::dtype::{Element, Real};
 use crate::parallel::{Out, chunks, rows};
 use crate::simd::vectorize;
 
 /// The largest number of every window in `y`, and its place in the plane in `place` where one is given.
-pub fn max_pool2d<T: Element>(d: Pool2d, x: &[T], y: &mut [T], place: Option<&mut [i64]>) {
+pub fn max_pool<T: Element>(d: Pool, x: &[T], y: &mut [T], place: Option<&mut [i64]>) {
     if y.is_empty() {
         return;
     }
     let (y, place) = (Out::new(y), place.map(Out::new));
-    let [oh, ow] = d.out;
+    let (oh, ow) = (d.out_rows(), d.out[2]);
     chunks(d.planes, d.grain(), |planes| {
         vectorize(
             #[inline(always)]
@@ -25,10 +25,10 @@ pub fn max_pool2d<T: Element>(d: Pool2d, x: &[T], y: &mut [T], place: Option<&mu
                         // SAFETY: every plane is worked on by one thread.
                         let y = unsafe { y.range(at..at + ow) };
                         if d.is_halving() {
-                            let (w, at) = (d.size[1], 2 * row * d.size[1]);
+                            let (w, at) = (d.size[2], 2 * row * d.size[2]);
                             halving(&x[at..at + w], &x[at + w..at + 2 * w], at as i32, y, &mut which);
                         } else {
-                            with_stride!(d.stride[1], windows::<T>(&d, x, row, y, &mut which));
+                            with_stride!(d.stride[2], windows::<T>(&d, x, row, y, &mut which));
                         }
                         if let Some(place) = &place {
                             // SAFETY: as above.
@@ -69,19 +69,19 @@ fn halving<T: Element>(top: &[T], bottom: &[T], at: i32, y: &mut [T], which: &mu
 
 /// One row of outputs, place by place of the window. `S` is the stride along the row, or 0 for any other.
 #[inline(always)]
-fn windows<T: Element, const S: usize>(d: &Pool2d, x: &[T], row: usize, y: &mut [T], which: &mut [i32]) {
+fn windows<T: Element, const S: usize>(d: &Pool, x: &[T], row: usize, y: &mut [T], which: &mut [i32]) {
     const NOTHING: i32 = -1;
-    let stride = if S == 0 { d.stride[1] } else { S };
+    let stride = if S == 0 { d.stride[2] } else { S };
     y.fill(T::from_f64(f64::NEG_INFINITY));
     which.fill(NOTHING);
-    for i in (0..d.kernel[0]).filter_map(|k| d.place(0, row, k)) {
-        let x = &x[i * d.size[1]..][..d.size[1]];
-        for k in 0..d.kernel[1] {
+    for i in d.rows_of(row) {
+        let x = &x[i * d.size[2]..][..d.size[2]];
+        for k in 0..d.kernel[2] {
             let (range, first) = d.inside(k);
             if range.is_empty() {
                 continue;
             }
-            let place = (i * d.size[1] + first) as i32;
+            let place = (i * d.size[2] + first) as i32;
             let x = &x[first..];
             let (y, which) = (&mut y[range.clone()], &mut which[range]);
             // Checked once here instead of at every step.
@@ -98,10 +98,10 @@ fn windows<T: Element, const S: usize>(d: &Pool2d, x: &[T], row: usize, y: &mut 
 }
 
 /// `dx` gets `dy` of every window at the place of its maximum, added up where windows share it; 0 elsewhere.
-pub fn max_pool2d_backward<T: Real>(d: Pool2d, place: &[i64], dy: &[T], dx: &mut [T]) {
-    let out = d.out_plane();
-    rows(dx, d.plane(), d.grain(), |first, block| {
-        for (i, dx) in block.chunks_exact_mut(d.plane()).enumerate() {
+pub fn max_pool_backward<T: Real>(d: Chosen, place: &[i64], dy: &[T], dx: &mut [T]) {
+    let out = d.out;
+    rows(dx, d.plane, d.grain(), |first, block| {
+        for (i, dx) in block.chunks_exact_mut(d.plane).enumerate() {
             let at = (first + i) * out;
             dx.fill(T::ZERO);
             for (&place, &dy) in place[at..at + out].iter().zip(&dy[at..at + out]) {

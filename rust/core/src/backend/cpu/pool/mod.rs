@@ -1,33 +1,58 @@
-//! Pooling over the two last axes: the largest number of each window, or the mean.
+//! Pooling over up to three axes: the largest number of each window, or the mean.
 //!
-//! The tensor is seen as `planes` images of `h x w`; a 1-D pool has `h == 1`. Files:
+//! The tensor is seen as `planes` volumes of `depth x height x width`; an image has `depth == 1`, a row `height == 1` too.
+//! Files:
 //!   max.rs      -> maximum and where it was; backward puts the gradient there
 //!   avg.rs      -> mean of windows that step evenly
-//!   adaptive.rs -> mean of windows that divide the image into a given number of parts
+//!   adaptive.rs -> mean or maximum of windows that divide the volume into a given number of parts
+//!   fraction.rs -> maximum of windows that begin at random places
+//!   unpool.rs   -> numbers put back where they were found
 //! Threads own planes. The windows of one output row are worked on side by side: for each place in the window one loop
 //! along the row, with the stride known to the compiler for 1 and 2. Windows of 2x2 that step by 2 have loops of their
 //! own, which read each number once.
 
 mod adaptive;
 mod avg;
+mod fraction;
 mod max;
+mod unpool;
 
-pub use adaptive::{Adaptive2d, adaptive_avg_pool2d, adaptive_avg_pool2d_backward};
-pub use avg::{Divisor, avg_pool2d, avg_pool2d_backward};
-pub use max::{max_pool2d, max_pool2d_backward};
+pub use adaptive::{Adaptive, adaptive_avg_pool, adaptive_avg_pool_backward, adaptive_max_pool};
+pub use avg::{Divisor, avg_pool, avg_pool_backward};
+pub use fraction::{Fraction, fractional_max_pool};
+pub use max::{max_pool, max_pool_backward};
+pub use unpool::{OutOfVolume, max_unpool};
 
 use std::ops::Range;
 
-/// Windows over `planes` images: `[rows, columns]` each. `out` comes from `out_size`.
+/// Numbers a thread should work on at least.
+const GRAIN: usize = 32768;
+
+/// Windows over `planes` volumes: `[depth, height, width]` each. `out` comes from `out_size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool2d {
+pub struct Pool {
     pub planes: usize,
-    pub size: [usize; 2],
-    pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub pad: [usize; 2],
-    pub dilation: [usize; 2],
-    pub out: [usize; 2],
+    pub size: [usize; 3],
+    pub kernel: [usize; 3],
+    pub stride: [usize; 3],
+    pub pad: [usize; 3],
+    pub dilation: [usize; 3],
+    pub out: [usize; 3],
+}
+
+/// `planes` volumes of `plane` numbers each, of which a pool has chosen `out` each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    pub planes: usize,
+    pub plane: usize,
+    pub out: usize,
+}
+
+impl Chosen {
+    /// Planes a thread should take at a time.
+    fn grain(&self) -> usize {
+        GRAIN.div_ceil((self.plane + self.out).max(1))
+    }
 }
 
 /// How many windows there are along one axis, 0 if not even one fits. With `ceil` a window may hang over the far edge,
@@ -42,30 +67,39 @@ pub fn out_size(size: usize, kernel: usize, stride: usize, pad: usize, dilation:
     if ceil && (n - 1) * stride >= size + pad { n - 1 } else { n }
 }
 
-impl Pool2d {
+impl Pool {
     fn plane(&self) -> usize {
-        self.size[0] * self.size[1]
+        self.size.iter().product()
     }
 
     fn out_plane(&self) -> usize {
+        self.out.iter().product()
+    }
+
+    /// Rows of the result in a plane.
+    fn out_rows(&self) -> usize {
         self.out[0] * self.out[1]
     }
 
     /// Planes a thread should take at a time.
     fn grain(&self) -> usize {
-        const GRAIN: usize = 32768;
-        let work = self.out_plane() * self.kernel[0] * self.kernel[1];
+        let work = self.out_plane() * self.kernel.iter().product::<usize>();
         GRAIN.div_ceil((work + self.plane()).max(1))
     }
 
-    /// Windows of 2x2 that step by 2 and lie inside the image.
+    pub fn chosen(&self) -> Chosen {
+        Chosen { planes: self.planes, plane: self.plane(), out: self.out_plane() }
+    }
+
+    /// Windows of 2x2 that step by 2 and lie inside an image.
     fn is_halving(&self) -> bool {
-        let two = [2, 2];
+        let two = [1, 2, 2];
         self.kernel == two
-            && self.stride == two
-            && self.pad == [0, 0]
-            && self.dilation == [1, 1]
-            && (0..2).all(|a| 2 * self.out[a] <= self.size[a])
+            && self.stride[1..] == two[1..]
+            && self.size[0] == 1
+            && self.pad == [0, 0, 0]
+            && self.dilation == [1, 1, 1]
+            && (1..3).all(|a| 2 * self.out[a] <= self.size[a])
     }
 
     /// Where place `k` of window `o` lies along `axis`; `None` in the padding.
@@ -76,17 +110,27 @@ impl Pool2d {
             .filter(|&i| i < self.size[axis])
     }
 
-    /// The windows of a row whose column `k` lies inside the image, and the image column of the first of them.
+    /// The rows of the volume that the windows of output row `row` see.
+    #[inline(always)]
+    fn rows_of(&self, row: usize) -> impl Iterator<Item = usize> {
+        let (d, deep, tall) = (*self, row / self.out[1], row % self.out[1]);
+        let planes = (0..d.kernel[0]).filter_map(move |k| d.place(0, deep, k));
+        planes.flat_map(move |i| {
+            (0..d.kernel[1]).filter_map(move |k| d.place(1, tall, k).map(|j| i * d.size[1] + j))
+        })
+    }
+
+    /// The windows of a row whose column `k` lies inside the volume, and the column of the first of them.
     #[inline(always)]
     fn inside(&self, k: usize) -> (Range<usize>, usize) {
-        let (stride, shift) = (self.stride[1], k * self.dilation[1]);
-        let first = self.pad[1].saturating_sub(shift).div_ceil(stride);
-        let end = (self.size[1] + self.pad[1]).saturating_sub(shift).div_ceil(stride);
-        let (first, end) = (first.min(self.out[1]), end.min(self.out[1]));
+        let (stride, shift) = (self.stride[2], k * self.dilation[2]);
+        let first = self.pad[2].saturating_sub(shift).div_ceil(stride);
+        let end = (self.size[2] + self.pad[2]).saturating_sub(shift).div_ceil(stride);
+        let (first, end) = (first.min(self.out[2]), end.min(self.out[2]));
         if first >= end {
             return (0..0, 0);
         }
-        (first..end, first * stride + shift - self.pad[1])
+        (first..end, first * stride + shift - self.pad[2])
     }
 }
 
