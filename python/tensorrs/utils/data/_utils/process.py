@@ -1,7 +1,8 @@
 """Worker processes that fetch batches ahead of the training loop.
 
 Each has its own copy of the data set and its own random streams, seeded as in PyTorch: `base_seed + id` for this
-library and for `random`, NumPy's from both numbers. Batches come back pickled through one pipe. A worker ends with its parent.
+library and for `random`, NumPy's from both numbers. Batches come back pickled through one pipe, and a worker ends
+with its parent.
 """
 
 from __future__ import annotations
