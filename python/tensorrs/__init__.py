@@ -46,7 +46,7 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import cuda, datasets, nn, optim, testing, transforms, utils
+    from tensorrs import cuda, datasets, func, nn, optim, testing, transforms, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
@@ -63,6 +63,7 @@ _LAZY_MODULES = (
     "cuda",
     "datasets",
     "demo",
+    "func",
     "nn",
     "optim",
     "return_types",
@@ -102,6 +103,7 @@ __all__ = [
     "dtype",
     "enable_grad",
     "finfo",
+    "func",
     "get_default_device",
     "get_default_dtype",
     "get_num_interop_threads",

@@ -51,6 +51,10 @@ class ConvertMixin:
                 self._buffers[name] = fn(buffer)
         return self
 
+    def share_memory(self: Self) -> Self:
+        """Moves parameters and buffers to memory that processes forked later share."""
+        return self._apply(_shared)
+
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
         """`to(device=None, dtype=None)`, `to(dtype)` or `to(tensor)`.
 
@@ -171,3 +175,14 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     if device is not None:
         device = tensorrs.device(device)
     return device, given.get("dtype"), given.get("non_blocking", False)
+
+
+def _shared(t: Tensor) -> Tensor:
+    """A copy in memory that forked processes share."""
+    import mmap
+
+    if t.numel() == 0:
+        return t
+    block = mmap.mmap(-1, t.numel() * t.element_size())
+    made = tensorrs.frombuffer(block, dtype=t.dtype).view(t.shape)
+    return made.copy_(t.detach())

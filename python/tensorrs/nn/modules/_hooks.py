@@ -31,6 +31,16 @@ global_forward_hooks_with_kwargs: OrderedDict[int, bool] = OrderedDict()
 global_forward_hooks_always_called: OrderedDict[int, bool] = OrderedDict()
 global_backward_pre_hooks: OrderedDict[int, Hook] = OrderedDict()
 global_backward_hooks: OrderedDict[int, Hook] = OrderedDict()
+# Whether the hooks in `global_backward_hooks` are full ones; None while none was registered.
+global_backward_kind: dict[str, bool | None] = {"full": None}
+
+_NOT_BOTH = (
+    "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
+)
+_NOT_BOTH_GLOBAL = (
+    "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of "
+    "them."
+)
 
 
 def _add(hooks: OrderedDict[int, Hook], hook: Hook, *flags: tuple[OrderedDict[int, bool], bool]) -> RemovableHandle:
@@ -80,8 +90,19 @@ def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
     return _add(global_backward_pre_hooks, hook)
 
 
+def register_module_backward_hook(hook: Hook) -> RemovableHandle:
+    """`hook(module, grad_input, grad_output)` runs with the gradients of the last op of every module. Deprecated."""
+    if global_backward_kind["full"] is True:
+        raise RuntimeError(_NOT_BOTH_GLOBAL)
+    global_backward_kind["full"] = False
+    return _add(global_backward_hooks, hook)
+
+
 def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:
     """`hook(module, grad_input, grad_output)` runs after the backward pass of every module."""
+    if global_backward_kind["full"] is False:
+        raise RuntimeError(_NOT_BOTH_GLOBAL)
+    global_backward_kind["full"] = True
     return _add(global_backward_hooks, hook)
 
 
@@ -120,6 +141,7 @@ class HookMixin:
     _forward_hooks_always_called: OrderedDict[int, bool]
     _backward_pre_hooks: OrderedDict[int, Hook]
     _backward_hooks: OrderedDict[int, Hook]
+    _is_full_backward_hook: bool | None
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
@@ -157,11 +179,24 @@ class HookMixin:
             self._backward_pre_hooks.move_to_end(handle.id, last=False)
         return handle
 
+    def register_backward_hook(self, hook: Hook) -> RemovableHandle:
+        """`hook(module, grad_input, grad_output)` runs with the gradients of the module's last op. Deprecated.
+
+        `register_full_backward_hook` gives the gradients of the module.
+        """
+        if self._is_full_backward_hook is True:
+            raise RuntimeError(_NOT_BOTH)
+        self._is_full_backward_hook = False
+        return _add(self._backward_hooks, hook)
+
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """`hook(module, grad_input, grad_output)` runs when the gradients of the inputs are known.
 
         A result replaces `grad_input`. Entries that belong to no tensor are None.
         """
+        if self._is_full_backward_hook is False:
+            raise RuntimeError(_NOT_BOTH)
+        self._is_full_backward_hook = True
         handle = _add(self._backward_hooks, hook)
         if prepend:
             self._backward_hooks.move_to_end(handle.id, last=False)
@@ -177,6 +212,7 @@ class HookedCall:
         self.kwargs = kwargs
         self.result: Any = None
         self.always_called: set[int] = set()
+        self.plain_hooks: list[Hook] = []
 
     def run(self) -> Any:
         """The result of the call, hooks and all."""
@@ -193,6 +229,10 @@ class HookedCall:
                         stacklevel=2,
                     )
                 self.result = gates.setup_output_hook(self.result)
+            if self.plain_hooks:
+                from tensorrs.nn._plain_backward_hook import hang
+
+                hang(module=self.module, hooks=self.plain_hooks, args=self.args, result=self.result)
             return self.result
         except Exception:
             self._rescue()
@@ -217,7 +257,12 @@ class HookedCall:
 
     def _gates(self) -> Any:
         module = self.module
-        hooks = [*global_backward_hooks.values(), *module._backward_hooks.values()]
+        hooks: list[Hook] = []
+        for found, full in (
+            (global_backward_hooks, global_backward_kind["full"]),
+            (module._backward_hooks, module._is_full_backward_hook),
+        ):
+            (self.plain_hooks if full is False else hooks).extend(found.values())
         pre_hooks = [*global_backward_pre_hooks.values(), *module._backward_pre_hooks.values()]
         if not (hooks or pre_hooks):
             return None

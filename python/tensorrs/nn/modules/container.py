@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, TypeVar, overload
 
 from .module import Module
 
-__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+__all__ = ["Container", "ModuleDict", "ModuleList", "Sequential"]
 
 Seq = TypeVar("Seq", bound="Sequential")
 List = TypeVar("List", bound="ModuleList")
@@ -26,6 +27,21 @@ def _position(index: Any, size: int) -> int:
 def _indent(text: str) -> str:
     """Every line but the first two columns to the right, blank ones too."""
     return text.replace("\n", "\n  ")
+
+
+class Container(Module):
+    """Named submodules; `Module` does the same. Deprecated."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warnings.warn(
+            "`nn.Container` is deprecated. All of its functionality is now implemented in `nn.Module`. Subclass that "
+            "instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for key, value in kwargs.items():
+            self.add_module(key, value)
 
 
 class _Numbered(Module):

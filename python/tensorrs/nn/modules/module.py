@@ -25,6 +25,7 @@ from ._hooks import (
     global_forward_pre_hooks,
     module_registration_hooks,
     parameter_registration_hooks,
+    register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -38,6 +39,7 @@ from ._tree import TreeMixin
 
 __all__ = [
     "Module",
+    "register_module_backward_hook",
     "register_module_buffer_registration_hook",
     "register_module_forward_hook",
     "register_module_forward_pre_hook",

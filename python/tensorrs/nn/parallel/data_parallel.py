@@ -1,0 +1,43 @@
+"""`DataParallel`: a module over the parts of a batch, one for each device. There is one device: the module runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensorrs.nn.modules.module import Module
+
+__all__ = ["DataParallel", "data_parallel"]
+
+
+class DataParallel(Module):
+    """Splits a batch among CUDA devices; without any, as here, it calls `module` and nothing else.
+
+    `device_ids`, `output_device` and `dim` are taken and not used. The entries of the state begin with `module.`.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        device_ids: Sequence[Any] | None = None,
+        output_device: Any = None,
+        dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.device_ids: list[Any] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        return self.module(*inputs, **kwargs)
+
+
+def data_parallel(
+    module: Module,
+    inputs: Any,
+    device_ids: Sequence[Any] | None = None,
+    output_device: Any = None,
+    dim: int = 0,
+    module_kwargs: Any = None,
+) -> Any:
+    """Calls a module with its batch split among CUDA devices. As in PyTorch without CUDA: raises RuntimeError."""
+    raise RuntimeError("device type could not be determined")
