@@ -6,7 +6,19 @@ same rows. A new layer is a row of its family's file; then `make golden`.
 
 from __future__ import annotations
 
-from module_table import activation, conv, dropout, embedding, linear, loss, normalization, pooling, vision
+from module_table import (
+    activation,
+    conv,
+    dropout,
+    embedding,
+    linear,
+    loss,
+    normalization,
+    pooling,
+    recurrent,
+    transformer,
+    vision,
+)
 from module_table.row import Row, called, cotangent, differentiable
 
 __all__ = ["FAMILIES", "FAMILY", "TABLE", "Row", "called", "cotangent", "differentiable"]
@@ -21,6 +33,8 @@ FAMILIES: dict[str, list[Row]] = {
     "activation": activation.ROWS,
     "loss": loss.ROWS,
     "vision": vision.ROWS,
+    "recurrent": recurrent.ROWS,
+    "transformer": transformer.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Row] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -101,7 +101,15 @@ def called(row: Row, module: Any, arguments: list[Any]) -> Any:
     T.manual_seed(1)
     if row.kwargs.get("inplace"):
         arguments = [a.clone() for a in arguments]
-    return module(*arguments)
+    result = module(*arguments)
+    if not isinstance(result, tuple):
+        return result
+    # Several results are held against PyTorch's as one vector.
+    return T.cat([part.reshape(-1) for part in _tensors(result)])
+
+
+def _tensors(results: tuple[Any, ...]) -> list[Any]:
+    return [t for part in results for t in (_tensors(part) if isinstance(part, tuple) else [part])]
 
 
 def cotangent(row: Row, result: Any, dtype: str) -> Any:

@@ -7,6 +7,7 @@ To add an op: add a row to its family's file and run `make golden`.
 from __future__ import annotations
 
 from op_table import (
+    attention,
     binary,
     compare,
     conv,
@@ -39,6 +40,7 @@ FAMILIES: dict[str, list[Op]] = {
     "conv": conv.ROWS,
     "vision": vision.ROWS,
     "pooling": pooling.ROWS,
+    "attention": attention.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Op] = {row.name: row for rows in FAMILIES.values() for row in rows}
