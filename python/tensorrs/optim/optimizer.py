@@ -62,6 +62,9 @@ class Optimizer:
     `defaults` holds the options of a group that does not give its own. A subclass defines `step`.
     """
 
+    OptimizerPreHook = Hook
+    OptimizerPostHook = Hook
+
     state: defaultdict[Any, Any]
     param_groups: list[Group]
 
@@ -235,6 +238,11 @@ class Optimizer:
         return f"{text})"
 
     # hooks
+
+    @staticmethod
+    def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
+        """A step that runs the hooks before and after `func`. Every class has its `step` wrapped already."""
+        return _with_step_hooks(func)
 
     def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """`hook(optimizer, args, kwargs)` before each step; it may return the new `(args, kwargs)`."""

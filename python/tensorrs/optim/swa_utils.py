@@ -134,15 +134,15 @@ class AveragedModel(nn.Module):
         if count == 0:
             for average, current in pairs:
                 average.copy_(current)
-        elif self.avg_fn is not None:
+        elif self.multi_avg_fn is None:
+            update = self.avg_fn or get_swa_avg_fn()
             for average, current in pairs:
-                average.copy_(self.avg_fn(average, current, count))
+                average.copy_(update(average, current, count))
         else:
-            update = self.multi_avg_fn or get_swa_multi_avg_fn()
             # One dtype at a time: a function may look at the first tensor and treat all alike.
             for dtype in dict.fromkeys(average.dtype for average, _ in pairs):
                 alike = [pair for pair in pairs if pair[0].dtype == dtype]
-                update([average for average, _ in alike], [current for _, current in alike], count)
+                self.multi_avg_fn([average for average, _ in alike], [current for _, current in alike], count)
         if not self.use_buffers:
             for ours, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
                 ours.detach().copy_(buffer.detach().to(ours.device))

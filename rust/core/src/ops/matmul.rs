@@ -295,6 +295,17 @@ impl Tensor {
         let scaled =
             |t: Tensor, by: Scalar| if by.to_f64() == 1.0 { Ok(t) } else { t.mul(&Tensor::wrapped(by)?) };
         let out = crate::tensor::no_grad(|| {
+            if matches!(self.dtype(), DType::F16 | DType::BF16) {
+                // Rounded once, at the end.
+                let [base, a, b] = [self, a, b].map(|t| t.cast_data(DType::F32));
+                let (base, full) = (base?, scaled(product(&a?, &b?)?, alpha)?);
+                let sum = if beta.to_f64() == 0.0 {
+                    full
+                } else {
+                    full.add(&scaled(base.expand_data(full.shape())?, beta)?)?
+                };
+                return sum.cast_data(self.dtype());
+            }
             let full = product(a, b)?;
             let base = self.expand_data(full.shape())?;
             if self.dtype() == DType::Bool {
