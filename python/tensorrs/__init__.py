@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tensorrs import serialization as serialization
     from tensorrs import signal as signal
     from tensorrs import storage as storage
+    from tensorrs._distance import cdist, cosine_similarity, pairwise_distance, pdist
     from tensorrs._info import finfo, iinfo
     from tensorrs._windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
     from tensorrs.serialization import load, save
@@ -79,12 +80,16 @@ _LAZY = {
     "UntypedStorage": "storage",
     "bartlett_window": "_windows",
     "blackman_window": "_windows",
+    "cdist": "_distance",
+    "cosine_similarity": "_distance",
     "finfo": "_info",
     "hamming_window": "_windows",
     "hann_window": "_windows",
     "iinfo": "_info",
     "kaiser_window": "_windows",
     "load": "serialization",
+    "pairwise_distance": "_distance",
+    "pdist": "_distance",
     "save": "serialization",
 }
 
@@ -96,6 +101,8 @@ __all__ = [
     "autograd",
     "bartlett_window",
     "blackman_window",
+    "cdist",
+    "cosine_similarity",
     "cuda",
     "datasets",
     "default_generator",
@@ -123,6 +130,8 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "pairwise_distance",
+    "pdist",
     "save",
     "seed",
     "set_default_dtype",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from module_table import (
     activation,
     conv,
+    distance,
     dropout,
     embedding,
     linear,
@@ -27,6 +28,7 @@ FAMILIES: dict[str, list[Row]] = {
     "linear": linear.ROWS,
     "conv": conv.ROWS,
     "pooling": pooling.ROWS,
+    "distance": distance.ROWS,
     "normalization": normalization.ROWS,
     "dropout": dropout.ROWS,
     "embedding": embedding.ROWS,

@@ -12,6 +12,7 @@ from op_table import (
     compare,
     conv,
     creation,
+    distance,
     index,
     join,
     matmul,
@@ -41,6 +42,7 @@ FAMILIES: dict[str, list[Op]] = {
     "vision": vision.ROWS,
     "pooling": pooling.ROWS,
     "attention": attention.ROWS,
+    "distance": distance.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Op] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tensorrs._distance import cosine_similarity, pairwise_distance, pdist
+
 from .activation import (
     celu,
     celu_,
@@ -61,7 +63,7 @@ from .loss import (
     nll_loss,
     smooth_l1_loss,
 )
-from .normalization import batch_norm, cosine_similarity, dropout, layer_norm, normalize
+from .normalization import batch_norm, dropout, layer_norm, normalize
 from .pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -182,6 +184,8 @@ __all__ = [
     "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "relu",

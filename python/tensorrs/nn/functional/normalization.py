@@ -61,21 +61,3 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
     """`x / max(|x|_p, eps)` along `dim`."""
     norm = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
     return input / norm if out is None else tensorrs.div(input, norm, out=out)
-
-
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """`x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))` along `dim`; the two are broadcast."""
-    if x1.dtype != x2.dtype:
-        common = tensorrs.promote_types(x1.dtype, x2.dtype)
-        x1, x2 = x1.to(common), x2.to(common)
-    if not x1.is_floating_point():
-        kind = x1.type().rpartition(".")[2].removesuffix("Tensor")
-        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {kind}")
-    units = []
-    for x in tensorrs.broadcast_tensors(x1, x2):
-        norm = x.norm(2, dim, keepdim=True).clone()
-        # As in PyTorch the bound has no part in the gradient.
-        with tensorrs.no_grad():
-            norm.clamp_min_(eps)
-        units.append(x / norm)
-    return (units[0] * units[1]).sum(dim)

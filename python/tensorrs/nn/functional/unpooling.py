@@ -95,5 +95,5 @@ def max_unpool3d(
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """As `max_unpool1d` for (N, C, D, H, W) or (C, D, H, W)."""
-    size, stride, padding = _prepared(input, 3, kernel_size, stride, padding, output_size)
-    return _C.max_unpool3d(input, indices, size, stride, padding)
+    size, step, margin = _prepared(input, 3, kernel_size, stride, padding, output_size)
+    return _C.max_unpool3d(input, indices, size, step, margin)

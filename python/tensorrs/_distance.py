@@ -1,0 +1,114 @@
+"""Distances between vectors: row against row (`pairwise_distance`), all pairs of one set (`pdist`) or of two (`cdist`).
+
+Composed of tensor operations, so that derivatives of any order follow. The norm is `(sum of |d|^p)^(1 / p)`; p = 0
+counts what differs, infinity takes the greatest. Where a distance is 0 its gradient is 0.
+"""
+
+from __future__ import annotations
+
+import tensorrs
+from tensorrs._C import Tensor
+
+__all__ = ["cdist", "cosine_similarity", "pairwise_distance", "pdist"]
+
+_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+# From this many vectors on a product of matrices is faster than differences.
+_MANY = 25
+
+
+def _norms(differences: Tensor, p: float) -> Tensor:
+    """The norm along the last dimension. Of several greatest, each has the whole gradient."""
+    if p != float("inf") or differences.size(-1) == 0:
+        return differences.norm(2 if p == float("inf") else p, -1)
+    sizes = differences.abs()
+    greatest = sizes.detach().amax(-1, keepdim=True)
+    shares = (sizes * (sizes.detach() == greatest)).sum(-1)
+    return greatest.squeeze(-1) + (shares - shares.detach())
+
+
+def _scalar_type(x: Tensor) -> str:
+    return str(x.type()).rpartition(".")[2].removesuffix("Tensor")
+
+
+def _refuse_half(name: str, x: Tensor) -> None:
+    if x.element_size() == 2:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{_scalar_type(x)}'")
+
+
+def _by_product(x1: Tensor, x2: Tensor) -> Tensor:
+    """Euclidean distances from `|a|^2 - 2 a b + |b|^2`: quick, and less exact for vectors that are close."""
+    squares = x1.square().sum(-1, keepdim=True) - 2 * x1.matmul(x2.mT) + x2.square().sum(-1).unsqueeze(-2)
+    return squares.clamp_min(0).sqrt()
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """The distance of every row of `x1` (..., P, M) to every row of `x2` (..., R, M): (..., P, R).
+
+    The leading dimensions are broadcast. Euclidean distances of more than 25 rows are computed from a product of
+    matrices; `compute_mode` may ask for that always (`use_mm_for_euclid_dist`) or never
+    (`donot_use_mm_for_euclid_dist`). Raises RuntimeError for integers, a negative p, or unequal M.
+    """
+    mode = _MODES[0] if compute_mode is None else compute_mode
+    if mode not in _MODES:
+        raise ValueError(f"{mode} is not a valid value for compute_mode")
+    for name, x in (("X1", x1), ("X2", x2)):
+        if x.dim() < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.dim()}D")
+    if x1.size(-1) != x2.size(-1):
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}")
+    for name, x in (("X1", x1), ("X2", x2)):
+        if not x.is_floating_point():
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {_scalar_type(x)}")
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    if x1.dtype != x2.dtype:
+        raise RuntimeError(f"expected scalar type {_scalar_type(x1)} but found {_scalar_type(x2)}")
+    many = x1.size(-2) > _MANY or x2.size(-2) > _MANY
+    if p == 2 and (mode == _MODES[1] or (mode == _MODES[0] and many)):
+        return _by_product(x1, x2)
+    _refuse_half("cdist", x1)
+    return _norms(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The distances of all pairs of rows of (N, M), first with second, first with third, ...: N (N - 1) / 2 numbers.
+
+    Raises RuntimeError for integers, a negative p, or another number of dimensions.
+    """
+    if input.dim() != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
+    if not input.is_floating_point():
+        raise RuntimeError("pdist only supports floating-point dtypes")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    _refuse_half("pdist", input)
+    first, second = tensorrs.triu_indices(input.size(0), input.size(0), 1)
+    return _norms(input.index_select(0, first) - input.index_select(0, second), p)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """`|x1 - x2 + eps|_p` along the last dimension; the two are broadcast. x: (N, D) or (D), the result (N) or ().
+
+    `eps` keeps the gradient of equal vectors finite; with `keepdim` the last dimension stays, with size 1.
+    """
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """`x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))` along `dim`; the two are broadcast.
+
+    Raises RuntimeError for integers.
+    """
+    if x1.dtype != x2.dtype:
+        common = tensorrs.promote_types(x1.dtype, x2.dtype)
+        x1, x2 = x1.to(common), x2.to(common)
+    if not x1.is_floating_point():
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {_scalar_type(x1)}")
+    units = []
+    for x in tensorrs.broadcast_tensors(x1, x2):
+        norm = x.norm(2, dim, keepdim=True).clone()
+        # As in PyTorch the bound has no part in the gradient.
+        with tensorrs.no_grad():
+            norm.clamp_min_(eps)
+        units.append(x / norm)
+    return (units[0] * units[1]).sum(dim)
