@@ -5,6 +5,8 @@ Public names only; what they do is in `_C` (the Rust extension) and in the packa
 
 from __future__ import annotations
 
+from math import e, inf, nan, pi
+
 from tensorrs import _C
 from tensorrs._C import (
     Tensor,
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from tensorrs.serialization import load, save
     from tensorrs.storage import UntypedStorage
 
+newaxis = None
+
 # Imported when first named: tensors alone, in a small tool, should start fast.
 _LAZY_MODULES = (
     "cuda",
@@ -76,7 +80,54 @@ _LAZY_MODULES = (
     "transforms",
     "utils",
 )
+_COMPOSED = [
+    "alias_copy",
+    "as_strided_copy",
+    "combinations",
+    "cumulative_trapezoid",
+    "detach_copy",
+    "diagonal_copy",
+    "empty_permuted",
+    "expand_copy",
+    "fill",
+    "gradient",
+    "histogram",
+    "histogramdd",
+    "permute_copy",
+    "real",
+    "select_copy",
+    "slice_copy",
+    "split_copy",
+    "split_with_sizes_copy",
+    "squeeze_copy",
+    "t_copy",
+    "transpose_copy",
+    "trapezoid",
+    "trapz",
+    "unbind_copy",
+    "unfold_copy",
+    "unravel_index",
+    "unsqueeze_copy",
+    "vander",
+    "view_copy",
+]
+_SETTINGS = [
+    "are_deterministic_algorithms_enabled",
+    "get_deterministic_debug_mode",
+    "get_float32_matmul_precision",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_warn_always_enabled",
+    "set_default_device",
+    "set_default_tensor_type",
+    "set_deterministic_debug_mode",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
+    "set_warn_always",
+    "use_deterministic_algorithms",
+]
 _LAZY = {
+    **dict.fromkeys(_COMPOSED, "_composed"),
+    **dict.fromkeys(_SETTINGS, "_settings"),
     "UntypedStorage": "storage",
     "bartlett_window": "_windows",
     "blackman_window": "_windows",
@@ -148,6 +199,13 @@ __all__ = [
     *_recurrent_names,
     *_tensor_names,
     *_type_names,
+    *_COMPOSED,
+    *_SETTINGS,
+    "e",
+    "inf",
+    "nan",
+    "newaxis",
+    "pi",
 ]
 
 

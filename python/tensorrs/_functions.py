@@ -5,7 +5,7 @@ A method becomes a function through `_C.Function`, which lets the tensor be name
 
 from __future__ import annotations
 
-from tensorrs import _C
+from tensorrs import _C, _tensor_legacy  # noqa: F401  (its methods become functions below)
 from tensorrs._C import Tensor
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ _NATIVE = """
     affine_grid_generator channel_shuffle constant_pad_nd grid_sampler grid_sampler_2d grid_sampler_3d
     native_channel_shuffle pixel_shuffle pixel_unshuffle
     adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
+    binomial bucketize isin poisson searchsorted tensordot
 """.split()
 
 # Methods that are functions too. A name is skipped as long as Tensor lacks it.
@@ -31,11 +32,11 @@ _METHODS = """
     abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax amin aminmax angle any
     arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere as_strided asin asinh atan
     atan2 atanh baddbmm bernoulli bincount bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
-    bitwise_xor bmm broadcast_to bucketize ceil chunk clamp clamp_max clamp_min clip clone conj copysign cos cosh count_nonzero cross
+    bitwise_xor bmm broadcast_to ceil chunk clamp clamp_max clamp_min clip clone conj copysign cos cosh count_nonzero cross
     cummax cummin cumprod cumsum deg2rad detach diag diag_embed diagflat diagonal diff digamma dist div divide dot
     dsplit eq equal erf erfc erfinv exp exp2 expand_copy expm1 fix flatten flip fliplr flipud float_power floor
     floor_divide fmax fmin fmod frac gather gcd ge ger greater greater_equal gt heaviside histc hsplit hypot i0
-    index_add index_copy index_fill index_put index_select inner inverse isclose isfinite isin isinf isnan isneginf
+    index_add index_copy index_fill index_put index_select inner inverse isclose isfinite isinf isnan isneginf
     isposinf isreal kron kthvalue lcm ldexp le lerp less less_equal lgamma log log10 log1p log2 log_softmax logaddexp
     logaddexp2 logcumsumexp logical_and logical_not logical_or logical_xor logit logsumexp lt masked_fill
     masked_scatter masked_select matmul max maximum mean median min minimum mm mode moveaxis movedim msort mul multinomial
@@ -44,10 +45,17 @@ _METHODS = """
     remainder renorm reshape resolve_conj resolve_neg roll rot90 round rsqrt rsub scatter
     scatter_add scatter_reduce select selu sgn sigmoid sigmoid_ sign signbit sin sinc sinh slice_scatter softmax sort
     split sqrt square squeeze std std_mean sub subtract sum swapaxes swapdims t take take_along_dim tan tanh tanh_
-    tensor_split tensordot tile topk trace transpose tril triu true_divide trunc unbind unflatten unfold unique
-    unique_consecutive unsqueeze vander var var_mean vdot view_as_real vsplit xlogy is_floating_point is_complex
+    tensor_split tile topk trace transpose tril triu true_divide trunc unbind unflatten unfold unique
+    unique_consecutive unsqueeze var var_mean vdot view_as_real vsplit xlogy is_floating_point is_complex
     is_nonzero is_same_size is_signed exp_ neg_ abs_ sqrt_ celu elu gelu silu logsigmoid hardtanh leaky_relu rrelu
     softplus threshold detach_ zero_ fill_ clamp_ is_inference
+    as_strided_scatter conj_physical corrcoef cov diagonal_scatter frexp get_device igamma igammac index_reduce is_conj
+    is_neg mvlgamma nanquantile narrow_copy nonzero_static select_scatter split_with_sizes unsafe_chunk unsafe_split
+    unsafe_split_with_sizes
+    acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ asinh_ atan_ atanh_ ceil_
+    clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ expm1_ fix_ floor_ frac_ gcd_ i0_
+    index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ negative_ rad2deg_ reciprocal_ resize_as_ round_
+    rsqrt_ sin_ sinc_ sinh_ square_ tan_ trunc_ xlogy_
 """.split()
 
 # A number may stand in the tensor's place: `pow(2, x)`; with the first group in both places: `add(2, 3)`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from op_table import (
     attention,
     binary,
+    collect,
     compare,
     conv,
     creation,
@@ -37,6 +38,7 @@ FAMILIES: dict[str, list[Op]] = {
     "index": index.ROWS,
     "matmul": matmul.ROWS,
     "sort": sort.ROWS,
+    "collect": collect.ROWS,
     "nn": nn.ROWS,
     "conv": conv.ROWS,
     "vision": vision.ROWS,

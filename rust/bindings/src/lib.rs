@@ -56,6 +56,8 @@ mod module {
     #[pymodule_export]
     use crate::tensor::blend::choose;
     #[pymodule_export]
+    use crate::tensor::contract::{block_diag, einsum, tensordot};
+    #[pymodule_export]
     use crate::tensor::conv::{
         col2im, conv_tbc, conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv2d, conv3d,
         convolution, im2col,
@@ -97,8 +99,8 @@ mod module {
     };
     #[pymodule_export]
     use crate::tensor::random::{
-        _default_generator, PyGenerator, normal, rand, rand_like, randint, randint_like, randn, randn_like,
-        randperm,
+        _default_generator, PyGenerator, binomial, normal, poisson, rand, rand_like, randint, randint_like,
+        randn, randn_like, randperm,
     };
     #[pymodule_export]
     use crate::tensor::rearrange::{constant_pad_nd, repeat_interleave};
@@ -109,6 +111,8 @@ mod module {
         affine_grid_generator, channel_shuffle, grid_sampler, grid_sampler_2d, grid_sampler_3d,
         native_channel_shuffle, pixel_shuffle, pixel_unshuffle, upsample,
     };
+    #[pymodule_export]
+    use crate::tensor::search::{bin_edges, bucketize, histogram_nd, isin, searchsorted};
     #[pymodule_export]
     use crate::tensor::stats::linalg_vector_norm;
     #[pymodule_export]

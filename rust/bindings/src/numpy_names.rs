@@ -25,7 +25,7 @@ type FastCall = unsafe extern "C" fn(
 const NAMES: [(&CStr, &CStr); 2] = [(c"axis", c"dim"), (c"keepdims", c"keepdim")];
 
 /// How many methods there may be.
-const GATES: usize = 128;
+const GATES: usize = 256;
 
 /// The methods behind the gates.
 static BEHIND: [AtomicPtr<()>; GATES] = [const { AtomicPtr::new(null_mut()) }; GATES];
@@ -92,12 +92,13 @@ unsafe fn exchanged(names: *mut ffi::PyObject) -> *mut ffi::PyObject {
 }
 
 macro_rules! gates {
-    ($($ten:literal)*) => {
-        [$(gates!(@ $ten, 0 1 2 3 4 5 6 7)),*]
+    ($($eight:literal)*) => {
+        [$(gates!(@ $eight, 0 1 2 3 4 5 6 7)),*]
     };
-    (@ $ten:literal, $($one:literal)*) => { [$(gate::<{ $ten * 8 + $one }> as FastCall),*] };
+    (@ $eight:literal, $($unit:literal)*) => { [$(gate::<{ $eight * 8 + $unit }> as FastCall),*] };
 }
-static TABLE: [[FastCall; 8]; GATES / 8] = gates!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+static TABLE: [[FastCall; 8]; GATES / 8] =
+    gates!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
 
 /// Put a gate before every method of Tensor that takes `dim` or `keepdim`.
 pub fn offer(class: &Bound<'_, PyType>) -> PyResult<()> {

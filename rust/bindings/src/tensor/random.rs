@@ -449,3 +449,24 @@ impl PyTensor {
         })
     }
 }
+
+/// Counts of events of which each element of `input` are expected.
+#[pyfunction]
+#[pyo3(signature = (input, generator = None))]
+pub fn poisson(py: Python<'_>, input: Arg, generator: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyTensor>> {
+    let generator = shared(generator)?;
+    crate::border::run(py, input.0.numel() * SLOW, || input.0.poisson(generator.as_ref()))
+}
+
+/// Successes among `count` trials with the chance `prob` each.
+#[pyfunction]
+#[pyo3(signature = (count, prob, generator = None))]
+pub fn binomial(
+    py: Python<'_>,
+    count: Arg,
+    prob: Arg,
+    generator: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyTensor>> {
+    let generator = shared(generator)?;
+    crate::border::run(py, count.0.numel() * SLOW, || count.0.binomial(&prob.0, generator.as_ref()))
+}

@@ -20,7 +20,7 @@ pub enum Meet {
 
 impl Tensor {
     /// Indices as a contiguous int64 tensor, each inside `0..n`.
-    fn checked_index(&self, op: &str, index: &Tensor, dim: usize, n: usize) -> Result<Tensor> {
+    pub(crate) fn checked_index(&self, op: &str, index: &Tensor, dim: usize, n: usize) -> Result<Tensor> {
         if !matches!(index.dtype(), DType::I64 | DType::I32) {
             return Err(runtime!("{op}(): Expected dtype int32/int64 for index"));
         }
@@ -37,7 +37,13 @@ impl Tensor {
     }
 
     /// This tensor laid out over an index's shape, with step 0 along `dim`; and the stride of `dim`.
-    fn along(&self, op: &str, dim: usize, index: &Tensor, src: Option<&Tensor>) -> Result<(Layout, usize)> {
+    pub(crate) fn along(
+        &self,
+        op: &str,
+        dim: usize,
+        index: &Tensor,
+        src: Option<&Tensor>,
+    ) -> Result<(Layout, usize)> {
         if index.rank().max(1) != self.rank().max(1) {
             let what = if op == "gather" { "input" } else { "self" };
             return Err(runtime!("Index tensor must have the same number of dimensions as {what} tensor"));
@@ -201,7 +207,7 @@ impl Tensor {
     }
 
     /// The leading part of each dimension.
-    fn cut_to(&self, shape: &[usize]) -> Result<Tensor> {
+    pub(crate) fn cut_to(&self, shape: &[usize]) -> Result<Tensor> {
         let mut layout = self.layout().clone();
         let fits = |(&s, &n): (&usize, &usize)| s <= n;
         if layout.rank().max(1) != shape.len().max(1) || !shape.iter().zip(&layout.shape).all(fits) {
@@ -282,7 +288,7 @@ impl Tensor {
     }
 }
 
-fn multiply<T: Element>(a: T, b: T) -> T {
+pub(crate) fn multiply<T: Element>(a: T, b: T) -> T {
     if T::DTYPE.is_float() {
         T::from_f64(a.to_f64() * b.to_f64())
     } else {

@@ -3,7 +3,7 @@
 //! The streams are in `crate::random`; here they meet layouts, dtypes and histories. A tensor that is not contiguous is
 //! filled in the order of its memory, as PyTorch does.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::random::{self, Generator, IntRange, SharedGenerator, with_generator};
@@ -251,6 +251,59 @@ impl Tensor {
         let x = self.contiguous_data()?;
         per_dtype!(x.dtype(), T => {
             Ok(x.slice::<T>().iter().map(|v| crate::dtype::Element::to_f64(*v)).fold(f64::INFINITY, f64::min))
+        })
+    }
+
+    /// Counts of events of which each element of this tensor are expected.
+    pub fn poisson(&self, source: Source) -> Result<Tensor> {
+        if !self.dtype().is_float() {
+            return Err(Error::NotImplemented { op: "poisson_cpu".into(), dtype: self.dtype() });
+        }
+        let mean = self.contiguous_data()?;
+        if mean.numel() > 0 && mean.lowest()? < 0.0 {
+            return Err(runtime!("invalid Poisson rate, expected rate to be non-negative"));
+        }
+        let out = Tensor::empty(self.shape(), self.dtype())?;
+        with_generator(source, |g| {
+            per_float!("poisson_cpu", self.dtype(), T => {
+                // SAFETY: `out` was just made here.
+                for (y, mean) in unsafe { out.slice_mut::<T>() }.iter_mut().zip(mean.slice::<T>()) {
+                    *y = Element::from_f64(random::poisson(g, mean.to_f64()));
+                }
+                Ok::<(), Error>(())
+            })
+        })?;
+        out.record("PoissonBackward0", &[self], |_| |_, g| grads![Some(g.zeros_like()?)])
+    }
+
+    /// Successes among `self` trials, with the chance `p` each.
+    pub fn binomial(&self, p: &Tensor, source: Source) -> Result<Tensor> {
+        if self.dtype() != p.dtype() {
+            return Err(runtime!(
+                "Found dtype {} but expected {}",
+                p.dtype().scalar_type(),
+                self.dtype().scalar_type()
+            ));
+        }
+        if !self.dtype().is_float() {
+            return Err(Error::NotImplemented { op: "binomial_cpu".into(), dtype: self.dtype() });
+        }
+        let shape = crate::shape::broadcast(self.shape(), p.shape())?;
+        let lay = |t: &Tensor| t.detach().expand_data(&shape)?.contiguous_data();
+        let (count, chance) = (lay(self)?, lay(p)?);
+        let out = Tensor::empty(&shape, self.dtype())?;
+        with_generator(source, |g| {
+            per_float!("binomial_cpu", self.dtype(), T => {
+                let given = count.slice::<T>().iter().zip(chance.slice::<T>());
+                // SAFETY: `out` was just made here.
+                for (y, (n, p)) in unsafe { out.slice_mut::<T>() }.iter_mut().zip(given) {
+                    *y = Element::from_f64(random::binomial(g, n.to_f64(), p.to_f64()));
+                }
+                Ok::<(), Error>(())
+            })
+        })?;
+        out.record("BinomialBackward0", &[self, p], |_| {
+            move |_, g| grads![Some(g.zeros_like()?), Some(g.zeros_like()?)]
         })
     }
 }

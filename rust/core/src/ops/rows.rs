@@ -14,7 +14,7 @@ impl Tensor {
         (0..self.rank()).map(|d| (d == dim).then(|| index.clone())).collect()
     }
 
-    fn index_vector(&self, op: &str, dim: isize, index: &Tensor) -> Result<(usize, Tensor)> {
+    pub(crate) fn index_vector(&self, op: &str, dim: isize, index: &Tensor) -> Result<(usize, Tensor)> {
         let d = wrap_dim(dim, self.rank())?;
         let dtype = index.dtype();
         if index.rank() > 1 {

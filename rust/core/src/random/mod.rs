@@ -5,12 +5,14 @@
 //!   uniform_ normal_ log_normal_ cauchy_ exponential_    real numbers: `uniform`, `normal`, `continuous`
 //!   random_ random_from_to_ geometric_ randperm          whole numbers: `integer`, `continuous`, `permute`
 //!   bernoulli_ bernoulli_tensor_ multinomial             choices: `choice`
+//!   poisson binomial                                     one count: `counts`
 //!
 //! The streams are those of PyTorch 2.15 on x86 with AVX2 and FMA. They are the same here on every machine, but for
 //! the C library's `log1p`, `sin`, `cos`, `tan`, `exp` and `log` of doubles, which PyTorch takes from it too.
 
 mod choice;
 mod continuous;
+mod counts;
 mod integer;
 mod mt19937;
 mod normal;
@@ -27,6 +29,7 @@ use mt19937::{Mt19937, N};
 
 pub use choice::{bernoulli_, bernoulli_tensor_, multinomial};
 pub use continuous::{cauchy_, exponential_, geometric_, log_normal_};
+pub use counts::{binomial, poisson};
 pub use integer::{IntRange, random_, random_from_to_};
 pub use normal::{normal_, normal_strided_};
 pub use permute::{check_randperm, randperm};

@@ -19,6 +19,7 @@ pub mod rearrange;
 mod reduce;
 pub mod resample;
 mod scan;
+pub mod search;
 pub mod softmax;
 mod sort;
 #[cfg(test)]
