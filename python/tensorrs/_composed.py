@@ -96,6 +96,7 @@ def gradient(
         raise RuntimeError("tensorrs.gradient only supports edge_order=1 and edge_order=2.")
     if input.dtype == _C.uint8 or input.dtype == _C.bool:
         raise RuntimeError(f"tensorrs.gradient does not support {input.dtype} input.")
+    spacing = 1 if spacing is None else spacing
     listed = not _number(spacing) and not isinstance(spacing, Tensor)
     if dim is None:
         dims = list(range(input.dim()))

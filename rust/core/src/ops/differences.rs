@@ -115,7 +115,7 @@ impl Tensor {
             ));
         }
         if index.numel() != source.numel() {
-            return Err(runtime!(
+            return Err(crate::index!(
                 "put_(): Expected source and index to have the same number of elements, but got source.numel() = {}, index.numel() = {}",
                 source.numel(),
                 index.numel()

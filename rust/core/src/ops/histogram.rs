@@ -15,7 +15,7 @@ impl Tensor {
             return Err(Error::NotImplemented { op: "histogram_cpu".into(), dtype: self.dtype() });
         }
         let x = self.contiguous_data()?;
-        let (low, high) = x.bounds("tensorrs.histc()", min, max)?;
+        let (low, high) = x.bounds("tensorrs.histc()", min, max, 1.0)?;
         let mut counts = vec![0i64; bins as usize];
         per_float!("histogram_cpu", x.dtype(), T => {
             for v in x.slice::<T>() {
@@ -31,7 +31,7 @@ impl Tensor {
     }
 
     /// The interval of a histogram: as given, or that of the data; never empty.
-    fn bounds(&self, name: &str, min: f64, max: f64) -> Result<(f64, f64)> {
+    fn bounds(&self, name: &str, min: f64, max: f64, margin: f64) -> Result<(f64, f64)> {
         let (mut low, mut high) = (min, max);
         if low == high && self.numel() > 0 {
             (low, high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -47,7 +47,7 @@ impl Tensor {
             return Err(runtime!("{name}: range of [{low}, {high}] is not finite"));
         }
         if low == high {
-            (low, high) = (low - 1.0, high + 1.0);
+            (low, high) = (low - margin, high + margin);
         }
         if low > high {
             return Err(runtime!("{name}: max must be larger than min"));
@@ -64,12 +64,12 @@ impl Tensor {
             return Err(Error::NotImplemented { op: "histogramdd".into(), dtype: self.dtype() });
         }
         let x = self.contiguous_data()?;
+        let name = "tensorrs.histogramdd()";
         let (low, high) = match range {
-            Some((low, high)) if low == high => {
-                x.bounds("tensorrs.histogramdd()", low, high).map(|_| (low - 1.0, high + 1.0))?
-            }
-            Some((low, high)) => x.bounds("tensorrs.histogramdd()", low, high)?,
-            None => x.bounds("tensorrs.histogramdd()", 0.0, 0.0)?,
+            Some((low, high)) if low == high => (low - 0.5, high + 0.5),
+            Some((low, high)) => x.bounds(name, low, high, 0.5)?,
+            None if x.numel() == 0 => (0.0, 1.0),
+            None => x.bounds(name, 0.0, 0.0, 0.5)?,
         };
         Tensor::linspace(low.into(), high.into(), bins as usize + 1, Some(self.dtype()))
     }

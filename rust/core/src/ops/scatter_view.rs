@@ -61,11 +61,24 @@ impl Tensor {
         self.scatter_view("DiagonalScatterBackward0", "slice", src, move |t| t.diagonal(offset, dim1, dim2))
     }
 
-    /// A copy with the elements of a strided window on its row-major memory replaced by `src`.
+    /// A copy with the elements of a strided window on its row-major memory replaced by `src`. As in PyTorch the
+    /// gradient of the tensor itself is that of the window, though these elements were replaced.
     pub fn as_strided_scatter(&self, src: &Tensor, window: Layout) -> Result<Tensor> {
-        self.scatter_view("AsStridedScatterBackward0", "slice", src, move |t| {
+        let take = move |t: &Tensor| {
             let t = t.contiguous()?;
             t.as_strided(Layout { offset: window.offset + t.layout().offset, ..window.clone() })
+        };
+        let out = no_grad(|| self.scatter_view("AsStridedScatterBackward0", "slice", src, take.clone()))?;
+        let shape = self.layout().shape.clone();
+        out.record("AsStridedScatterBackward0", &[self, src], |_| {
+            move |ctx, g| {
+                let part = take(g)?;
+                let dx = ctx.when(0, || {
+                    let nothing = Tensor::zeros(&shape, g.dtype())?;
+                    nothing.scatter_view("AsStridedScatterBackward0", "slice", &part, take.clone())
+                })?;
+                grads![dx, Some(part)]
+            }
         })
     }
 }
