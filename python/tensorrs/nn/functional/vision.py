@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from tensorrs import _C
 from tensorrs._C import Tensor
@@ -65,7 +66,7 @@ def interpolate(
         raise ValueError("either size or scale_factor should be defined")
     factors: list[float | None] = [None] * len(own)
     if size is not None:
-        sizes = list(size) if isinstance(size, (tuple, list)) else [size] * len(own)
+        sizes: list[Any] = list(size) if isinstance(size, (tuple, list)) else [size] * len(own)
         if len(sizes) != len(own):
             raise ValueError(
                 "Input and output must have the same number of spatial dimensions, but got "
@@ -76,7 +77,7 @@ def interpolate(
         if recompute_scale_factor:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
     else:
-        given = list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * len(own)
+        given: list[Any] = list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * len(own)
         if len(given) != len(own):
             raise ValueError(
                 "Input and scale_factor must have the same number of spatial dimensions, but got "
