@@ -183,7 +183,7 @@ fn base_grid(image: &[usize], align: bool, dtype: DType) -> Result<Tensor> {
     Tensor::from_slice(&base, &[points, dims + 1])?.cast_data(dtype)
 }
 
-/// `a * w + b` for tensors or numbers that are known.
+/// A 0-dim tensor of the dtype of `like`.
 fn number(value: f64, like: &Tensor) -> Result<Tensor> {
     Tensor::full_scalar(Scalar::Float(value), like.dtype())
 }

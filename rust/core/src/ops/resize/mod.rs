@@ -132,7 +132,7 @@ impl Tensor {
         if !self.dtype().is_float() && !(bytes && (nearest || dims == 2)) {
             return Err(Error::NotImplemented { op: kernel_name(mode, dims).into(), dtype: self.dtype() });
         }
-        let single = self.dtype() != DType::F64 && !(bytes && !nearest);
+        let single = self.dtype() != DType::F64 && (nearest || !bytes);
         let axes = (0..dims).map(|a| {
             let (n_in, n_out) = (self.shape()[a + 2], out[a] as usize);
             let factor = factors.get(a).copied().flatten();
