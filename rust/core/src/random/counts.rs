@@ -40,7 +40,7 @@ pub fn poisson(g: &mut Generator, mean: f64) -> f64 {
         if k < 0.0 || (us < 0.013 && v > us) {
             continue;
         }
-        let bound = -mean + k * mean.ln() - crate::backend::cpu::math::lgamma(k + 1.0);
+        let bound = -mean + k * mean.ln() - libm::lgamma(k + 1.0);
         if v.ln() + inverse.ln() - (a / (us * us) + b).ln() <= bound {
             return k;
         }
