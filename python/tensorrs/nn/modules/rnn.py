@@ -53,7 +53,9 @@ class RNNBase(Module):
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
         self.proj_size = proj_size
-        _check_sizes(mode, hidden_size, num_layers, dropout, proj_size)
+        _check_flags(bias=bias, batch_first=batch_first)
+        sizes = {"input_size": input_size, "hidden_size": hidden_size}
+        _check_sizes(mode, sizes, num_layers, dropout, proj_size)
         gates = _GATES[mode] * hidden_size
         hidden = proj_size or hidden_size
         directions = 2 if bidirectional else 1
@@ -210,7 +212,13 @@ class RNNBase(Module):
         return text
 
 
-def _check_sizes(mode: str, hidden_size: Any, num_layers: Any, dropout: Any, proj_size: int) -> None:
+def _check_flags(**flags: Any) -> None:
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
+
+
+def _check_sizes(mode: str, sizes: dict[str, Any], num_layers: Any, dropout: Any, proj_size: int) -> None:
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
@@ -221,15 +229,17 @@ def _check_sizes(mode: str, hidden_size: Any, num_layers: Any, dropout: Any, pro
             f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
             stacklevel=4,
         )
-    if not isinstance(hidden_size, int):
-        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
-    if hidden_size <= 0:
-        raise ValueError("hidden_size must be greater than zero")
+    for name, size in sizes.items():
+        if not isinstance(size, int):
+            raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+    for name, size in sizes.items():
+        if size <= 0:
+            raise ValueError(f"{name} must be greater than zero")
     if num_layers <= 0:
         raise ValueError("num_layers must be greater than zero")
     if proj_size < 0:
         raise ValueError("proj_size should be a positive integer or zero to disable projections")
-    if proj_size >= hidden_size:
+    if proj_size >= sizes["hidden_size"]:
         raise ValueError("proj_size has to be smaller than hidden_size")
     if mode not in _GATES:
         raise ValueError(f"Unrecognized RNN mode: {mode}")
