@@ -48,7 +48,7 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import cuda, datasets, func, nn, optim, testing, transforms, utils
+    from tensorrs import cuda, datasets, func, linalg, nn, optim, testing, transforms, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
@@ -58,6 +58,21 @@ if TYPE_CHECKING:
     from tensorrs._distance import cdist, cosine_similarity, pairwise_distance, pdist
     from tensorrs._info import finfo, iinfo
     from tensorrs._windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
+    from tensorrs.linalg._legacy import chain_matmul as chain_matmul
+    from tensorrs.linalg._legacy import cholesky as cholesky
+    from tensorrs.linalg._legacy import frobenius_norm as frobenius_norm
+    from tensorrs.linalg._legacy import logdet as logdet
+    from tensorrs.linalg._legacy import lu as lu
+    from tensorrs.linalg._legacy import lu_solve as lu_solve
+    from tensorrs.linalg._legacy import lu_unpack as lu_unpack
+    from tensorrs.linalg._legacy import matrix_power as matrix_power
+    from tensorrs.linalg._legacy import nuclear_norm as nuclear_norm
+    from tensorrs.linalg._legacy import pca_lowrank as pca_lowrank
+    from tensorrs.linalg._legacy import pinverse as pinverse
+    from tensorrs.linalg._legacy import qr as qr
+    from tensorrs.linalg._legacy import svd as svd
+    from tensorrs.linalg._legacy import svd_lowrank as svd_lowrank
+    from tensorrs.linalg._legacy import triangular_solve as triangular_solve
     from tensorrs.serialization import load, save
     from tensorrs.storage import UntypedStorage
 
@@ -69,6 +84,7 @@ _LAZY_MODULES = (
     "datasets",
     "demo",
     "func",
+    "linalg",
     "nn",
     "optim",
     "return_types",
@@ -125,9 +141,16 @@ _SETTINGS = [
     "set_warn_always",
     "use_deterministic_algorithms",
 ]
+# fmt: off
+_LINALG = [
+    "chain_matmul", "cholesky", "frobenius_norm", "logdet", "lu", "lu_solve", "lu_unpack", "matrix_power",
+    "nuclear_norm", "pca_lowrank", "pinverse", "qr", "svd", "svd_lowrank", "triangular_solve",
+]
+# fmt: on
 _LAZY = {
     **dict.fromkeys(_COMPOSED, "_composed"),
     **dict.fromkeys(_SETTINGS, "_settings"),
+    **dict.fromkeys(_LINALG, "linalg._legacy"),
     "UntypedStorage": "storage",
     "bartlett_window": "_windows",
     "blackman_window": "_windows",
@@ -176,6 +199,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "kaiser_window",
+    "linalg",
     "load",
     "manual_seed",
     "nn",
@@ -194,6 +218,7 @@ __all__ = [
     "testing",
     "transforms",
     "utils",
+    *_LINALG,
     *_creation_names,
     *_function_names,
     *_recurrent_names,

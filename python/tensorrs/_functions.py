@@ -48,6 +48,7 @@ _METHODS = """
     tensor_split tile topk trace transpose tril triu true_divide trunc unbind unflatten unfold unique
     unique_consecutive unsqueeze var var_mean vdot view_as_real vsplit xlogy is_floating_point is_complex
     is_nonzero is_same_size is_signed exp_ neg_ abs_ sqrt_ celu elu gelu silu logsigmoid hardtanh leaky_relu rrelu
+    cholesky_inverse cholesky_solve det geqrf matrix_exp orgqr ormqr slogdet
     softplus threshold detach_ zero_ fill_ clamp_ is_inference
     as_strided_scatter conj_physical corrcoef cov diagonal_scatter frexp get_device igamma igammac index_reduce is_conj
     is_neg mvlgamma nanquantile narrow_copy nonzero_static select_scatter split_with_sizes unsafe_chunk unsafe_split

@@ -178,7 +178,21 @@ def __reversed__(self: Tensor) -> Tensor:
     return self.flip(0) if self.dim() else self
 
 
+def _of_linalg(name: str) -> Any:
+    """A method that is a function of `linalg._legacy`, imported with the first call."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        from tensorrs.linalg import _legacy
+
+        return getattr(_legacy, name)(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
 def _put_on_tensor() -> None:
+    for name in ["cholesky", "logdet", "lu", "lu_solve", "matrix_power", "pinverse", "qr", "svd", "triangular_solve"]:
+        setattr(Tensor, name, _of_linalg(name))
     for method in (
         backward, register_hook, register_post_accumulate_grad_hook, __deepcopy__, __reduce_ex__, __iter__,
         __contains__, __reversed__, __dir__, cuda, cpu, untyped_storage,

@@ -95,11 +95,19 @@ pub fn wrap_as<'py>(class: &Bound<'py, PyType>, tensor: Tensor) -> PyResult<Boun
     Ok(object)
 }
 
+pyo3::create_exception!(
+    tensorrs.linalg,
+    LinAlgError,
+    PyRuntimeError,
+    "A matrix that cannot be factored: singular, not positive-definite, or without convergence."
+);
+
 /// The exception PyTorch raises for it.
 pub fn raise(error: Error) -> PyErr {
     let text = error.to_string();
     match error {
         Error::Dim { .. } | Error::Index(_) => PyIndexError::new_err(text),
+        Error::LinAlg(_) => LinAlgError::new_err(text),
         Error::Value(_) => PyValueError::new_err(text),
         Error::Type(_) => PyTypeError::new_err(text),
         Error::NotImplemented { .. } | Error::Unsupported { .. } | Error::Missing(_) => {

@@ -78,6 +78,13 @@ mod module {
         cat, column_stack, concat, concatenate, dstack, hstack, row_stack, stack, vstack,
     };
     #[pymodule_export]
+    use crate::tensor::linalg::{
+        _linalg_cholesky_ex, _linalg_det, _linalg_eigh, _linalg_householder_product, _linalg_inv_ex,
+        _linalg_ldl_factor_ex, _linalg_ldl_solve, _linalg_lstsq, _linalg_lu, _linalg_lu_factor_ex,
+        _linalg_lu_solve, _linalg_lu_unpack, _linalg_matrix_exp, _linalg_pinv, _linalg_qr, _linalg_slogdet,
+        _linalg_solve_ex, _linalg_solve_triangular, _linalg_svd,
+    };
+    #[pymodule_export]
     use crate::tensor::literal::tensor;
     #[pymodule_export]
     use crate::tensor::loss::{
@@ -124,6 +131,7 @@ mod module {
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::buffer::offer(&m.py().get_type::<PyTensor>())?;
         crate::numpy_names::offer(&m.py().get_type::<PyTensor>())?;
+        m.add("LinAlgError", m.py().get_type::<crate::border::LinAlgError>())?;
         m.add("__version__", env!("CARGO_PKG_VERSION"))?;
         for d in DType::ALL {
             m.add(d.name(), crate::types::dtype(m.py(), d)?)?;

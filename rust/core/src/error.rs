@@ -25,6 +25,9 @@ pub enum Error {
     /// RuntimeError
     #[error("{0}")]
     Runtime(String),
+    /// LinAlgError: a matrix that cannot be factored
+    #[error("{0}")]
+    LinAlg(String),
     /// ValueError
     #[error("{0}")]
     Value(String),

@@ -19,6 +19,7 @@ pub mod gamma;
 pub mod gather;
 pub mod index;
 pub mod join;
+pub mod linalg;
 pub mod literal;
 pub mod loss;
 pub mod matmul;

@@ -93,7 +93,15 @@ impl PyTensor {
         let order = match p {
             None => 2.0,
             Some(p) => match p.cast::<PyString>() {
-                Ok(name) => matrix_order(name.to_str()?, dim.as_ref())?,
+                Ok(name) => {
+                    let order = matrix_order(name.to_str()?, dim.as_ref())?;
+                    if name == "nuc" {
+                        let x = dtype.map_or(Ok(x.clone()), |d| x.to_dtype(d.0)).map_err(raise)?;
+                        let dims = dim.map_or_else(|| (0..x.rank() as isize).collect(), |d| d.0);
+                        return run(py, x.numel(), || x.nuclear_norm(&dims, keepdim));
+                    }
+                    order
+                }
                 Err(_) => p.extract::<Number>()?.0.to_f64(),
             },
         };
@@ -131,8 +139,7 @@ fn matrix_order(name: &str, dim: Option<&Dims>) -> PyResult<f64> {
                 dims.join(" ")
             )))
         }
-        ("fro", _) => Ok(2.0),
-        ("nuc", _) => Err(raise(tensorrs_core::missing!("norm(): the nuclear norm is not available"))),
+        ("fro" | "nuc", _) => Ok(2.0),
         _ => Err(PyRuntimeError::new_err(format!("linalg.matrix_norm: Order {name} not supported."))),
     }
 }

@@ -161,6 +161,50 @@ pub enum Kth {
     NanMedian,
 }
 
+/// A dense factorisation, or a product or solution with factors. Operands are contiguous batches of matrices,
+/// `(batch, rows, cols)`; the first output holds a copy of the matrix (or of the right-hand side) and is overwritten.
+/// `info` (int32, one a matrix) is 0 where all went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// -> LU, pivots, info
+    Lu { pivot: bool },
+    /// pivots -> B with its rows exchanged as they say, or back
+    Exchange { back: bool },
+    /// -> L, info
+    Cholesky,
+    /// A -> X of `A @ X = B`
+    Triangular { upper: bool, unit: bool },
+    /// -> R above the reflections' vectors, tau
+    Qr,
+    /// vectors, tau -> `Q @ C` or `Q.T @ C`
+    Reflect { transpose: bool },
+    /// -> LD, pivots, info
+    Ldl,
+    /// LD, pivots -> X
+    LdlSolve,
+    /// -> eigenvectors, eigenvalues, info; without `vectors` the first is left in disorder
+    Eigh { vectors: bool },
+    /// A -> U, S, Vh, info; without `vectors` only S
+    Svd { vectors: bool },
+}
+
+impl Factor {
+    /// As PyTorch calls the kernel.
+    pub fn name(self) -> &'static str {
+        match self {
+            Factor::Lu { .. } => "lu_cpu",
+            Factor::Exchange { .. } => "unpack_pivots",
+            Factor::Cholesky => "cholesky_cpu",
+            Factor::Triangular { .. } => "triangular_solve_cpu",
+            Factor::Qr => "geqrf_cpu",
+            Factor::Reflect { .. } => "orgqr_cpu",
+            Factor::Ldl | Factor::LdlSolve => "ldl_factor_kernel_cpu",
+            Factor::Eigh { .. } => "linalg_eigh_cpu",
+            Factor::Svd { .. } => "linalg_svd_cpu",
+        }
+    }
+}
+
 /// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
 pub trait Backend: nn::Nn {
     fn name(&self) -> &'static str;
@@ -240,6 +284,10 @@ pub trait Backend: nn::Nn {
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
         Err(self.lacks("matmul"))
     }
+    /// See `Factor`; float32 or float64.
+    fn factor(&self, how: Factor, _ins: &[View], _outs: &[View]) -> Result<()> {
+        Err(self.lacks(how.name()))
+    }
 
     fn lacks(&self, op: &'static str) -> Error {
         Error::Unsupported { op, device: self.name() }
@@ -263,6 +311,9 @@ impl Backend for Meta {
         Ok(())
     }
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn factor(&self, _how: Factor, _ins: &[View], _outs: &[View]) -> Result<()> {
         Ok(())
     }
     fn reduce(&self, _fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {

@@ -21,6 +21,7 @@ pub mod histogram;
 pub mod index;
 pub mod inplace;
 pub mod join;
+pub mod linalg;
 pub mod loss;
 pub mod mask;
 pub mod matmul;

@@ -5,6 +5,7 @@ pub mod embedding;
 pub mod gemm;
 pub mod grid;
 pub mod index;
+mod linalg;
 pub mod loss;
 pub mod math;
 mod matmul;
@@ -27,7 +28,7 @@ mod testing;
 
 use half::{bf16, f16};
 
-use super::{Backend, Binary, Fold, Kth, Number, Params, Scan, Soft, Test, Unary, View};
+use super::{Backend, Binary, Factor, Fold, Kth, Number, Params, Scan, Soft, Test, Unary, View};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::per_dtype;
@@ -110,6 +111,10 @@ impl Number {
 impl Backend for Cpu {
     fn name(&self) -> &'static str {
         "cpu"
+    }
+
+    fn factor(&self, how: Factor, ins: &[View], outs: &[View]) -> Result<()> {
+        linalg::factor(how, ins, outs)
     }
 
     fn copy(&self, x: View, out: View) -> Result<()> {
