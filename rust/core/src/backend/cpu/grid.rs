@@ -198,7 +198,9 @@ pub fn forward<T: Real>(d: Grid, x: &[T], grid: &[T], y: &mut [T]) {
             let y = unsafe { y.range(start..start + len) };
             for (y, cut) in y.iter_mut().zip(table.cuts.windows(2)) {
                 let cut = cut[0]..cut[1];
-                *y = table.weight[cut.clone()].iter().zip(&table.at[cut]).map(|(&w, &at)| w * x[at]).sum();
+                // Not `sum`, which starts from -0: outside the image is 0.
+                let taps = table.weight[cut.clone()].iter().zip(&table.at[cut]);
+                *y = taps.fold(T::ZERO, |sum, (&w, &at)| sum + w * x[at]);
             }
         }
     });

@@ -158,7 +158,7 @@ fn blend<T: Real>(taps: &Taps, weights: &[T], x: &[T], y: &mut [T]) {
 fn dots<T: Real>(taps: &Taps, weights: &[T], x: &[T], y: &mut [T]) {
     for (o, y) in y.iter_mut().enumerate() {
         let (start, cut) = taps.window(o);
-        *y = weights[cut].iter().zip(&x[start..]).map(|(&w, &x)| w * x).sum();
+        *y = weights[cut].iter().zip(&x[start..]).fold(T::ZERO, |sum, (&w, &x)| sum + w * x);
     }
 }
 
