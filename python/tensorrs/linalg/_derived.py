@@ -371,7 +371,8 @@ def tensorsolve(
 
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of every element of x `(*, n)`: `(*, n, N)`; N is n unless given."""
-    count = N if N is not None else x.size(-1) if x.dim() else 1
+    x = x if x.dim() else x.unsqueeze(0)
+    count = x.size(-1) if N is None else N
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")
     x = x.to(_C.int64) if x.dtype == _C.bool or not (x.is_floating_point() or x.dtype == _C.int64) else x
