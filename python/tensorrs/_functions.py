@@ -25,6 +25,11 @@ _NATIVE = """
     native_channel_shuffle pixel_shuffle pixel_unshuffle
     adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
     binomial bucketize isin poisson searchsorted tensordot
+    alpha_dropout alpha_dropout_ binary_cross_entropy_with_logits celu celu_ cosine_embedding_loss ctc_loss
+    embedding_bag feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm hardshrink
+    hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm native_group_norm
+    native_layer_norm poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ threshold threshold_
+    triplet_margin_loss
 """.split()
 
 # Methods that are functions too. A name is skipped as long as Tensor lacks it.

@@ -12,6 +12,7 @@ from module_table import (
     distance,
     dropout,
     embedding,
+    layers,
     linear,
     loss,
     normalization,
@@ -37,6 +38,7 @@ FAMILIES: dict[str, list[Row]] = {
     "vision": vision.ROWS,
     "recurrent": recurrent.ROWS,
     "transformer": transformer.ROWS,
+    "layers": layers.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Row] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -16,6 +16,7 @@ from op_table import (
     distance,
     index,
     join,
+    layers,
     linalg,
     matmul,
     nn,
@@ -47,6 +48,7 @@ FAMILIES: dict[str, list[Op]] = {
     "pooling": pooling.ROWS,
     "attention": attention.ROWS,
     "distance": distance.ROWS,
+    "layers": layers.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Op] = {row.name: row for rows in FAMILIES.values() for row in rows}

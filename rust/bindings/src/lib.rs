@@ -52,7 +52,11 @@ mod module {
         softplus, softshrink, threshold, threshold_,
     };
     #[pymodule_export]
+    use crate::tensor::activation::{glu, prelu, rrelu, rrelu_};
+    #[pymodule_export]
     use crate::tensor::autograd::{run_backward, run_grad};
+    #[pymodule_export]
+    use crate::tensor::bags::embedding_bag;
     #[pymodule_export]
     use crate::tensor::blend::choose;
     #[pymodule_export]
@@ -70,7 +74,10 @@ mod module {
         zeros, zeros_like,
     };
     #[pymodule_export]
-    use crate::tensor::dropout::{dropout, dropout_};
+    use crate::tensor::dropout::{
+        alpha_dropout, alpha_dropout_, dropout, dropout_, feature_alpha_dropout, feature_alpha_dropout_,
+        feature_dropout, feature_dropout_,
+    };
     #[pymodule_export]
     use crate::tensor::embedding::{embedding, one_hot, pad};
     #[pymodule_export]
@@ -92,9 +99,17 @@ mod module {
         mse_loss, nll_loss, smooth_l1_loss,
     };
     #[pymodule_export]
+    use crate::tensor::margins::{
+        cosine_embedding_loss, ctc_loss, hinge_embedding_loss, margin_ranking_loss, multi_margin_loss,
+        multilabel_margin_loss, poisson_nll_loss, soft_margin_loss, triplet_margin_loss,
+    };
+    #[pymodule_export]
     use crate::tensor::matmul::linear;
     #[pymodule_export]
-    use crate::tensor::norm::{batch_norm, layer_norm};
+    use crate::tensor::norm::{
+        batch_norm, group_norm, instance_norm, layer_norm, native_batch_norm, native_group_norm,
+        native_layer_norm, rms_norm,
+    };
     #[pymodule_export]
     use crate::tensor::optim::{adam_step, rule_step, sgd_step};
     #[pymodule_export]

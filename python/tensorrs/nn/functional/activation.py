@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import tensorrs
 from tensorrs import _C
 from tensorrs._C import Tensor
 
@@ -20,6 +21,8 @@ selu_ = _C.selu_
 celu_ = _C.celu_
 hardtanh_ = _C.hardtanh_
 threshold_ = _C.threshold_
+prelu = _C.prelu
+rrelu_ = _C.rrelu_
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -82,6 +85,38 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """`x * hardsigmoid(x)`. Howard et al., arXiv:1905.02244."""
     return _C.hardswish_(input) if inplace else _C.hardswish(input)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """`a * sigmoid(b)` for the two halves of the input along `dim`. Dauphin et al., arXiv:1612.08083."""
+    if input.dim() == 0:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    return _C.glu(input, dim)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """`x` where positive, `a * x` elsewhere; in training `a` is drawn for each element between the bounds.
+
+    Otherwise it is their mean. Xu et al., arXiv:1505.00853.
+    """
+    return _C.rrelu_(input, lower, upper, training) if inplace else _C.rrelu(input, lower, upper, training)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of `softmax((x + g) / tau)` with Gumbel noise g, along `dim`. Jang et al., arXiv:1611.01144.
+
+    With `hard` the result is one-hot and the gradient that of the soft sample. `eps` has no effect.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = -tensorrs.empty_like(logits).exponential_().log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    return tensorrs.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
 
 
 def sigmoid(input: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Normalisation and dropout."""
+"""Normalisation."""
 
 from __future__ import annotations
 
@@ -50,11 +50,62 @@ def layer_norm(
     return _C.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training each element is zero with probability `p`, and the others are divided by `1 - p`."""
-    if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return _C.dropout_(input, p, training) if inplace else _C.dropout(input, p, training)
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """`(x - mean) / sqrt(var + eps) * weight + bias` for each of `num_groups` groups of channels of each sample.
+
+    x: (N, C, *); weight and bias: (C). Wu and He, arXiv:1803.08494.
+    """
+    if input.dim() < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
+    size = [input.size(0) * input.size(1) // num_groups, num_groups, *input.size()[2:]]
+    if math.prod(size[2:], start=size[0]) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {size}")
+    return _C.group_norm(input, num_groups, weight, bias, eps)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`batch_norm` of each sample by itself. x: (N, C, *). Ulyanov et al., arXiv:1607.08022."""
+    if use_input_stats and math.prod(input.size()[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
+    return _C.instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, True)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """`x / sqrt(mean(x^2) + eps) * weight` over the last dimensions, of shape `normalized_shape`.
+
+    `eps` is by default the smallest step of the type above 1. Zhang and Sennrich, arXiv:1910.07467.
+    """
+    return _C.rms_norm(input, normalized_shape, weight, eps)
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """`x / (k + alpha * m)^beta` with m the mean of `x^2` over `size` neighbouring channels, zeros beyond the ends.
+
+    x: (N, C, *). Krizhevsky et al., NeurIPS 2012.
+    """
+    if input.dim() < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality                          input (got {input.dim()} dimensions)"
+        )
+    if input.numel() == 0:
+        return input
+    square = input.mul(input).reshape(input.size(0), 1, input.size(1), -1)
+    padded = _C.pad(square, (0, 0, size // 2, (size - 1) // 2))
+    mean = _C.avg_pool2d(padded, (size, 1), stride=1).reshape(input.size())
+    return input / mean.mul(alpha).add(k).pow(beta)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:

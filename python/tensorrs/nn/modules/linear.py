@@ -14,7 +14,7 @@ from tensorrs.nn.parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["Identity", "LazyLinear", "Linear"]
+__all__ = ["Bilinear", "Identity", "LazyLinear", "Linear"]
 
 
 class Identity(Module):
@@ -84,6 +84,52 @@ class LazyLinear(LazyModuleMixin, Linear):
             if isinstance(tensor, UninitializedParameter):
                 tensor.materialize(shape)
         self.reset_parameters()
+
+
+class Bilinear(Module):
+    """`y[o] = x1 @ weight[o] @ x2 + bias[o]`. x1: (*, in1_features), x2: (*, in2_features), y: (*, out_features).
+
+    weight (out_features, in1_features, in2_features) and bias begin uniform within `1 / sqrt(in1_features)`.
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        shape = (out_features, in1_features, in2_features)
+        self.weight = Parameter(tensorrs.empty(shape, device=device, dtype=dtype))
+        if bias:
+            self.bias: Parameter | None = Parameter(tensorrs.empty(out_features, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the initial weights anew."""
+        if self.in1_features <= 0:
+            raise ValueError(f"in1_features must be > 0, but got (in1_features={self.in1_features})")
+        bound = 1 / math.sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 def reset_weight_and_bias(weight: Tensor, bias: Tensor | None) -> None:

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+use super::random::shared;
 use crate::args::Arg;
 use crate::border::{PyTensor, run, run_inplace};
 
@@ -16,6 +17,12 @@ impl PyTensor {
     #[pyo3(name = "relu_")]
     fn relu_method_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.relu_())
+    }
+
+    #[pyo3(name = "prelu")]
+    fn prelu_method(&self, py: Python<'_>, weight: Arg) -> PyResult<Py<PyTensor>> {
+        let x = self.tensor(py);
+        run(py, x.numel(), || x.prelu(&weight.0))
     }
 
     #[pyo3(name = "hardshrink", signature = (lambd = 0.5))]
@@ -101,4 +108,46 @@ inplace_functions! {
 #[pyo3(signature = (input, *, approximate = "none"))]
 pub fn gelu(py: Python<'_>, input: Arg, approximate: &str) -> PyResult<Py<PyTensor>> {
     run(py, input.0.numel(), || input.0.gelu(approximate))
+}
+
+/// `a * sigmoid(b)` for the two halves of the input along `dim`. Dauphin et al., arXiv:1612.08083.
+#[pyfunction]
+#[pyo3(signature = (input, dim = -1))]
+pub fn glu(py: Python<'_>, input: Arg, dim: isize) -> PyResult<Py<PyTensor>> {
+    run(py, input.0.numel(), || input.0.glu(dim))
+}
+
+/// `x` where positive, `weight * x` elsewhere. He et al., arXiv:1502.01852.
+#[pyfunction]
+pub fn prelu(py: Python<'_>, input: Arg, weight: Arg) -> PyResult<Py<PyTensor>> {
+    run(py, input.0.numel(), || input.0.prelu(&weight.0))
+}
+
+/// `x` where positive, `a * x` elsewhere; in training a is drawn between the bounds. Xu et al., arXiv:1505.00853.
+#[pyfunction]
+#[pyo3(signature = (input, lower = 0.125, upper = 1.0 / 3.0, training = false, generator = None))]
+pub fn rrelu(
+    py: Python<'_>,
+    input: Arg,
+    lower: f64,
+    upper: f64,
+    training: bool,
+    generator: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyTensor>> {
+    let source = shared(generator)?;
+    run(py, input.0.numel(), || input.0.rrelu(lower, upper, training, source.as_ref()))
+}
+
+/// As `rrelu`, in place.
+#[pyfunction]
+#[pyo3(signature = (input, lower = 0.125, upper = 1.0 / 3.0, training = false, generator = None))]
+pub fn rrelu_<'py>(
+    input: &Bound<'py, PyTensor>,
+    lower: f64,
+    upper: f64,
+    training: bool,
+    generator: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTensor>> {
+    let source = shared(generator)?;
+    run_inplace(input, |x| x.rrelu_(lower, upper, training, source.as_ref()))
 }

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod autograd;
+pub mod bags;
 pub mod base;
 pub mod binary;
 pub mod blend;
@@ -22,6 +23,7 @@ pub mod join;
 pub mod linalg;
 pub mod literal;
 pub mod loss;
+pub mod margins;
 pub mod matmul;
 pub mod norm;
 pub mod optim;

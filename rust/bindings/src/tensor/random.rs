@@ -104,7 +104,7 @@ fn take_generator(kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Option<SharedG
     shared(Some(g).filter(|g| !g.is_none()).as_ref())
 }
 
-fn shared(g: Option<&Bound<'_, PyAny>>) -> PyResult<Option<SharedGenerator>> {
+pub fn shared(g: Option<&Bound<'_, PyAny>>) -> PyResult<Option<SharedGenerator>> {
     match g {
         Some(g) if !g.is_none() => {
             let generator = g.cast::<PyGenerator>().map_err(|_| {

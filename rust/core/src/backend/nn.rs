@@ -5,6 +5,7 @@
 
 pub use super::cpu::conv::Conv2d;
 pub use super::cpu::conv::depth::{Conv3d, Depth};
+pub use super::cpu::ctc::Ctc;
 pub use super::cpu::embedding::{Options as TableOptions, Table};
 pub use super::cpu::grid::{Edge, Grid, Touch};
 pub use super::cpu::loss::Reduction;
@@ -27,6 +28,26 @@ pub struct ClassLoss<'a> {
     pub weight: Option<View<'a>>,
     pub ignore_index: i64,
     pub reduction: Reduction,
+}
+
+/// Texts of a batch for CTC: sample i has `lengths[i]` labels from `starts[i]` on, and a sequence of `times[i]` steps.
+#[derive(Clone, Copy)]
+pub struct Texts<'a> {
+    pub labels: &'a [i64],
+    pub starts: &'a [usize],
+    pub lengths: &'a [i64],
+    pub times: &'a [i64],
+}
+
+/// Rows of a table that are put together: bag b holds `index[ends[b - 1]..ends[b]]`, the first from `ends[0]` on.
+#[derive(Clone, Copy)]
+pub struct Bags<'a> {
+    pub table: Table,
+    pub index: View<'a>,
+    /// One more than there are bags.
+    pub ends: &'a [usize],
+    /// The row that does not count.
+    pub padding: Option<i64>,
 }
 
 /// What a normalisation keeps for its derivative, and the scale it applied.
@@ -85,6 +106,7 @@ macro_rules! verbs {
             fn device(&self) -> &'static str;
 
             $($(#[$doc])*
+            #[allow(clippy::too_many_arguments)]
             fn $name(&self, $($arg: $T),*) -> Result<()> {
                 $(let _ = $arg;)*
                 Err(Error::Unsupported { op: stringify!($name), device: self.device() })
@@ -161,6 +183,24 @@ verbs! {
     /// Rows of a table of any dtype by their numbers.
     fn embedding(d: Table, weight: View, index: View, out: View);
     fn embedding_backward(d: Table, options: TableOptions, index: View, dy: View, dweight: View);
+
+    /// The sum of each bag's rows, times `factor`, one number for each index; with `mean` divided by their number.
+    fn bag_sum(bags: Bags, weight: View, factor: Option<View>, mean: bool, out: View);
+    /// The largest number of each bag's rows, column by column, and the row it stands in.
+    fn bag_max(bags: Bags, weight: View, out: View, place: View);
+
+    /// `-ln P(text)` of each sample; `alpha`, float64 `n x times x states`, is kept for the gradient.
+    fn ctc_loss(d: Ctc, texts: Texts, logp: View, alpha: View, loss: View);
+    fn ctc_loss_backward(
+        d: Ctc,
+        texts: Texts,
+        logp: View,
+        alpha: View,
+        loss: View,
+        zero_infinity: bool,
+        dloss: View,
+        dx: View,
+    );
 
     /// One step for all parameters.
     fn sgd(steps: &[SgdStep], params: &SgdParams);

@@ -4,6 +4,7 @@
 //! written in tensors for when it is.
 
 mod curved;
+mod gated;
 mod straight;
 #[cfg(test)]
 mod tests;

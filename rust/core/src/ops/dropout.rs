@@ -57,6 +57,83 @@ impl Tensor {
     }
 }
 
+/// Which elements share one draw, and what dropped ones become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// A channel (dimension 1 of each sample) at a time becomes 0.
+    Feature,
+    /// Elements become what selu tends to, and all are scaled to keep mean and variance.
+    Alpha,
+    /// Both.
+    FeatureAlpha,
+}
+
+/// `-scale * alpha` of selu is what its values tend to. Klambauer et al., arXiv:1706.02515.
+const SELU_LIMIT: f64 = 1.758_099_340_847_376_6;
+
+impl Tensor {
+    /// What to multiply by and what to add; `None` if all stay as they are.
+    fn dropped_factor(
+        &self,
+        how: Dropped,
+        p: f64,
+        train: bool,
+        source: Source,
+    ) -> Result<Option<(Tensor, Option<Tensor>)>> {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(runtime!("dropout probability has to be between 0 and 1, but got {p}"));
+        }
+        if p == 0.0 || !train || self.numel() == 0 {
+            return Ok(None);
+        }
+        if p == 1.0 {
+            return Ok(Some((Tensor::full_scalar(Scalar::Int(0), self.dtype())?, None)));
+        }
+        let like = if how == Dropped::Alpha {
+            self.empty_like()?
+        } else {
+            if self.rank() < 2 {
+                return Err(runtime!("Feature dropout requires at least 2 dimensions in the input"));
+            }
+            let mut shape = crate::shape::Dims::from_elem(1, self.rank());
+            shape[..2].copy_from_slice(&self.shape()[..2]);
+            Tensor::empty(&shape, self.dtype())?
+        };
+        if how == Dropped::Feature {
+            return Ok(Some((like.dropout_noise(p, source)?, None)));
+        }
+        if !self.dtype().is_float() {
+            return Err(Error::Cast { from: default_dtype(), to: self.dtype() });
+        }
+        let noise = like.alias(Layout::contiguous(&[like.numel()]));
+        noise.random_data(Fill::Bernoulli { p: 1.0 - p }, source)?;
+        let a = 1.0 / ((SELU_LIMIT * SELU_LIMIT * p + 1.0) * (1.0 - p)).sqrt();
+        let shift = like.add_number(-1.0)?.mul_number(SELU_LIMIT * a)?.add_number(SELU_LIMIT * a * p)?;
+        Ok(Some((like.mul_number(a)?, Some(shift))))
+    }
+
+    /// Dropout of whole channels, or one that keeps mean and variance, or both.
+    pub fn dropout_as(&self, how: Dropped, p: f64, train: bool, source: Source) -> Result<Tensor> {
+        match self.dropped_factor(how, p, train, source)? {
+            None => Ok(self.clone()),
+            Some((factor, None)) => self.mul(&factor),
+            Some((factor, Some(shift))) => self.mul(&factor)?.add(&shift),
+        }
+    }
+
+    /// As `dropout_as`, in place.
+    pub fn dropout_as_(&self, how: Dropped, p: f64, train: bool, source: Source) -> Result<()> {
+        match self.dropped_factor(how, p, train, source)? {
+            None => Ok(()),
+            Some((factor, None)) => self.mul_(&factor),
+            Some((factor, Some(shift))) => {
+                self.mul_(&factor)?;
+                self.add_(&shift)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,6 +58,18 @@ impl Lookup {
 }
 
 impl Tensor {
+    /// The gradient of a table from those of the rows that `index` names, as an op that can be differentiated again.
+    pub(crate) fn embedding_up(
+        table: Table,
+        padding_idx: Option<usize>,
+        scale_grad_by_freq: bool,
+        index: &Tensor,
+        rows: &Tensor,
+    ) -> Result<Tensor> {
+        let options = TableOptions { padding_idx, scale_grad_by_freq };
+        Lookup { table, options, index: index.clone() }.up(rows)
+    }
+
     /// Rows of this table: `out[i] = self[index[i]]`. `padding_idx` is the row without a gradient.
     pub fn embedding(
         &self,

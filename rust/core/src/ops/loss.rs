@@ -3,6 +3,8 @@
 //! Scores are (N, C, ...) or (C), targets (N, ...) or (). Cross entropy on indices is one kernel; on probabilities, or
 //! with label smoothing, it is composed as PyTorch composes it.
 
+mod ctc;
+mod margins;
 mod numbers;
 
 use std::sync::Arc;

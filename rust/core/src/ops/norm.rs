@@ -2,6 +2,8 @@
 //!
 //! The derivative is one kernel; where it will be differentiated again, `in_steps` writes the same formula in ops.
 
+mod groups;
+
 use crate::backend::backend;
 use crate::backend::nn::{Channels, NormGrads, Normed, Rows};
 use crate::dtype::DType;

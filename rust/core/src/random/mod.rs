@@ -87,6 +87,11 @@ impl Generator {
         self.engine.next_u64()
     }
 
+    /// A double in [0, 1), all 53 bits drawn.
+    pub fn unit(&mut self) -> f64 {
+        uniform::unit_f64(self.random64())
+    }
+
     /// The bytes of `torch.get_rng_state()`: PyTorch's struct, 64 bits for each word of the state.
     pub fn state(&self) -> Vec<u8> {
         let e = &self.engine;

@@ -1,6 +1,8 @@
 //! The CPU backend: turns a verb into the loop for the operands' dtypes.
 
+pub mod bags;
 pub mod conv;
+pub mod ctc;
 pub mod embedding;
 pub mod gemm;
 pub mod grid;

@@ -7,11 +7,12 @@ use super::embedding::OutOfRange;
 use super::loss::{Classes, OutOfBounds};
 use super::norm::{Affine, Grads, Saved};
 use super::optim::AdamState;
-use super::{Cpu, conv, embedding, grid, loss, norm, optim, optim_rules, pool, resample};
+use super::{Cpu, bags, conv, ctc, embedding, grid, loss, norm, optim, optim_rules, pool, resample};
 use crate::backend::View;
 use crate::backend::nn::{
-    AdamParams, AdamStep, Adaptive, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Divisor, Fraction, Grid, Nn,
-    NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table, TableOptions, Taps,
+    AdamParams, AdamStep, Adaptive, Bags, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Ctc, Divisor,
+    Fraction, Grid, Nn, NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table,
+    TableOptions, Taps, Texts,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
@@ -337,6 +338,50 @@ impl Nn for Cpu {
     ) -> Result<()> {
         per_real!("embedding_backward", dy.dtype, T => {
             embedding::embedding_backward::<T>(d, options, read(index), read(dy), write(dweight))?;
+        });
+        Ok(())
+    }
+
+    fn bag_sum(&self, bags: Bags, weight: View, factor: Option<View>, mean: bool, out: View) -> Result<()> {
+        per_real!("embedding_bag", weight.dtype, T => {
+            let factor = factor.map(read::<T>);
+            bags::sum::<T>(bags.table, read(bags.index), bags.ends, bags.padding, read(weight), factor, mean, write(out))?;
+        });
+        Ok(())
+    }
+
+    fn bag_max(&self, bags: Bags, weight: View, out: View, place: View) -> Result<()> {
+        per_real!("embedding_bag", weight.dtype, T => {
+            bags::max::<T>(bags.table, read(bags.index), bags.ends, bags.padding, read(weight), write(out), write(place))?;
+        });
+        Ok(())
+    }
+
+    fn ctc_loss(&self, d: Ctc, texts: Texts, logp: View, alpha: View, loss: View) -> Result<()> {
+        let labels = |i: usize| &texts.labels[texts.starts[i]..][..texts.lengths[i] as usize];
+        per_real!("ctc_loss_cpu", logp.dtype, T => {
+            ctc::ctc::<T>(d, read(logp), &labels, texts.times, write(alpha), write(loss));
+        });
+        Ok(())
+    }
+
+    fn ctc_loss_backward(
+        &self,
+        d: Ctc,
+        texts: Texts,
+        logp: View,
+        alpha: View,
+        loss: View,
+        zero_infinity: bool,
+        dloss: View,
+        dx: View,
+    ) -> Result<()> {
+        let labels = |i: usize| &texts.labels[texts.starts[i]..][..texts.lengths[i] as usize];
+        per_real!("ctc_loss_backward_cpu", logp.dtype, T => {
+            let (logp, alpha, loss) = (read(logp), read(alpha), read(loss));
+            ctc::ctc_backward::<T>(
+                d, logp, &labels, texts.times, alpha, loss, zero_infinity, read(dloss), write(dx),
+            );
         });
         Ok(())
     }

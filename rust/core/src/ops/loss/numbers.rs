@@ -72,7 +72,7 @@ struct Loss {
 }
 
 /// The losses of the elements, put together.
-fn reduced(each: &Tensor, reduction: Reduction) -> Result<Tensor> {
+pub(super) fn reduced(each: &Tensor, reduction: Reduction) -> Result<Tensor> {
     match reduction {
         Reduction::None => Ok(each.clone()),
         Reduction::Mean => each.mean(&[], false, None),
@@ -81,7 +81,7 @@ fn reduced(each: &Tensor, reduction: Reduction) -> Result<Tensor> {
 }
 
 /// The gradient of an element from that of the reduced loss.
-fn spread(g: &Tensor, reduction: Reduction, count: usize) -> Result<Tensor> {
+pub(super) fn spread(g: &Tensor, reduction: Reduction, count: usize) -> Result<Tensor> {
     match reduction {
         // Of no elements there is no gradient, and none of it either.
         Reduction::Mean => g.mul(&number(1.0 / count.max(1) as f64)?),
