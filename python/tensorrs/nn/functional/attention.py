@@ -12,7 +12,7 @@ from tensorrs._C import Tensor
 
 from .activation import softmax
 from .conv import linear, pad
-from .normalization import dropout
+from .dropout import dropout
 
 
 def scaled_dot_product_attention(
