@@ -8,13 +8,21 @@ import tensorrs
 from tensorrs._C import Tensor
 from tensorrs.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter, is_lazy
 
-from .batchnorm import BatchNorm1d, BatchNorm2d, _BatchNorm
+from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, _NormBase
+from .instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from .lazy import LazyModuleMixin
 
-__all__ = ["LazyBatchNorm1d", "LazyBatchNorm2d"]
+__all__ = [
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+]
 
 
-class _LazyNormBase(LazyModuleMixin, _BatchNorm):
+class _LazyNormBase(LazyModuleMixin, _NormBase):
     """What the lazy normalisations share."""
 
     def __init__(
@@ -66,3 +74,27 @@ class LazyBatchNorm2d(_LazyNormBase, BatchNorm2d):
     """`BatchNorm2d` that takes `num_features` from its first input, and then is one."""
 
     cls_to_become = BatchNorm2d
+
+
+class LazyBatchNorm3d(_LazyNormBase, BatchNorm3d):
+    """`BatchNorm3d` that takes `num_features` from its first input, and then is one."""
+
+    cls_to_become = BatchNorm3d
+
+
+class LazyInstanceNorm1d(_LazyNormBase, InstanceNorm1d):
+    """`InstanceNorm1d` that takes `num_features` from its first input, and then is one."""
+
+    cls_to_become = InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyNormBase, InstanceNorm2d):
+    """`InstanceNorm2d` that takes `num_features` from its first input, and then is one."""
+
+    cls_to_become = InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyNormBase, InstanceNorm3d):
+    """`InstanceNorm3d` that takes `num_features` from its first input, and then is one."""
+
+    cls_to_become = InstanceNorm3d
