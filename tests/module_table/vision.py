@@ -8,7 +8,17 @@ ROW, VOLUME = (2, 3, 6), (1, 2, 3, 4, 3)
 SHAPES = {1: ROW, 2: IMAGE, 3: VOLUME}
 
 ROWS = [
-    *(layer(f"{kind}Pad{d}d", 1, *value, on=SHAPES[d]) for kind, value in (("Constant", (3.5,)), ("Zero", ()), ("Reflection", ()), ("Replication", ()), ("Circular", ())) for d in (1, 2, 3)),
+    *(
+        layer(f"{kind}Pad{d}d", 1, *value, on=SHAPES[d])
+        for kind, value in (
+            ("Constant", (3.5,)),
+            ("Zero", ()),
+            ("Reflection", ()),
+            ("Replication", ()),
+            ("Circular", ()),
+        )
+        for d in (1, 2, 3)
+    ),
     layer("ConstantPad1d", (2, -1), 1.0, on=ROW[1:]),
     layer("ReflectionPad2d", (1, 2, 0, 3), on=IMAGE[1:]),
     layer("CircularPad2d", (1, 2, 0, 3), on=IMAGE[1:]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from tensorrs.nn.modules.module import Module
@@ -17,7 +16,9 @@ def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
     """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")
-    if "device" not in inspect.signature(module_cls).parameters:
+    from inspect import signature
+
+    if "device" not in signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
     device = kwargs.pop("device", "cpu")
     kwargs["device"] = "meta"

@@ -100,7 +100,7 @@ impl Cell {
 
     /// The input's part in the gates, for all rows at once. Where nothing comes between the two biases they are added
     /// here together.
-    fn from_input(self, x: &Tensor, w: &Weights) -> Result<Tensor> {
+    fn input_gates(self, x: &Tensor, w: &Weights) -> Result<Tensor> {
         match (self, w.bias_ih, w.bias_hh) {
             (Cell::Gru, b, _) | (_, b, None) => x.linear(w.ih, b),
             (_, None, b) => x.linear(w.ih, b),
@@ -180,7 +180,7 @@ impl Cell {
             check_cell(x, c, &w, 1)?;
         }
         let state = State { h: h.clone(), c: c.cloned() };
-        let state = self.step(&self.from_input(x, &w)?, &state, &w)?;
+        let state = self.step(&self.input_gates(x, &w)?, &state, &w)?;
         Ok([Some(state.h), state.c].into_iter().flatten().collect())
     }
 }

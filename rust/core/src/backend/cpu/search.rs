@@ -9,7 +9,9 @@ pub fn place<T: Element>(row: &[T], order: Option<&[i64]>, x: T, right: bool) ->
     let before = |a: T| {
         if T::DTYPE.is_float() {
             let (a, x) = (a.to_f64(), x.to_f64());
-            if right { !(a > x) } else { !(a >= x) }
+            // Nothing is above a NaN.
+            let above = if right { a > x } else { a >= x };
+            !above
         } else if right {
             a.to_i64() <= x.to_i64()
         } else {

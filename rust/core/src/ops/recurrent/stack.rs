@@ -108,7 +108,7 @@ impl Stack<'_> {
                 let at = layer * self.directions() + direction;
                 let w = &weights[at];
                 let start = State { h: h0s[at].clone(), c: c0s.as_ref().map(|c| c[at].clone()) };
-                let gates = self.cell.from_input(&rows, w)?;
+                let gates = self.cell.input_gates(&rows, w)?;
                 let parts = match sizes {
                     Some(sizes) => gates.split_sizes(sizes, 0, "SplitWithSizesBackward0")?,
                     None => gates.unbind(0)?,

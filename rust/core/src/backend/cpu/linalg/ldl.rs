@@ -106,7 +106,7 @@ pub fn solve<T: Real>(a: &[T], pivots: &[i32], b: &mut [T], n: usize, k: usize) 
                 let (from, to) = two_rows(b, k, i, r);
                 axpy(-at(r, i), from, to);
             }
-            b[i * k..(i + 1) * k].iter_mut().for_each(|x| *x = *x / at(i, i));
+            b[i * k..(i + 1) * k].iter_mut().for_each(|x| *x /= at(i, i));
             i += 1;
             continue;
         }

@@ -70,7 +70,7 @@ pub fn triangular<T: Real>(a: &[T], b: &mut [T], (n, k): (usize, usize), upper: 
         let row = &a[i * n..(i + 1) * n];
         let known = if upper { i + 1..n } else { 0..i };
         if k == 1 {
-            b[i] = b[i] - dot(&row[known.clone()], &b[known]);
+            b[i] -= dot(&row[known.clone()], &b[known]);
         } else {
             for j in known.filter(|&j| row[j] != T::of(0.0)) {
                 let (low, high) = two_rows(b, k, i.min(j), i.max(j));
@@ -80,7 +80,7 @@ pub fn triangular<T: Real>(a: &[T], b: &mut [T], (n, k): (usize, usize), upper: 
         }
         if !unit {
             for x in &mut b[i * k..(i + 1) * k] {
-                *x = *x / row[i];
+                *x /= row[i];
             }
         }
     }

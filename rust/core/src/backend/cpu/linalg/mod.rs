@@ -27,11 +27,11 @@ fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     let (pa, pb) = (a.chunks_exact(8), b.chunks_exact(8));
     let mut sum = T::of(0.0);
     for (&x, &y) in pa.remainder().iter().zip(pb.remainder()) {
-        sum = sum + x * y;
+        sum += x * y;
     }
     for (x, y) in pa.zip(pb) {
         for k in 0..8 {
-            lanes[k] = lanes[k] + x[k] * y[k];
+            lanes[k] += x[k] * y[k];
         }
     }
     lanes.into_iter().fold(sum, |s, x| s + x)
@@ -41,7 +41,7 @@ fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 #[inline]
 fn axpy<T: Real>(c: T, x: &[T], y: &mut [T]) {
     for (y, &x) in y.iter_mut().zip(x) {
-        *y = *y + c * x;
+        *y += c * x;
     }
 }
 

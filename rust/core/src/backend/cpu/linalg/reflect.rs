@@ -14,12 +14,12 @@ pub fn reflector<T: Real>(alpha: T, x: &mut [T]) -> (T, T) {
     let top = if alpha.abs() > top { alpha.abs() } else { top };
     let mut sum = (alpha / top) * (alpha / top);
     for &x in x.iter() {
-        sum = sum + (x / top) * (x / top);
+        sum += (x / top) * (x / top);
     }
     let length = top * sum.sqrt();
     let beta = if alpha < zero { length } else { -length };
     let scale = T::of(1.0) / (alpha - beta);
-    x.iter_mut().for_each(|x| *x = *x * scale);
+    x.iter_mut().for_each(|x| *x *= scale);
     (beta, (beta - alpha) / beta)
 }
 
