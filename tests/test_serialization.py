@@ -391,7 +391,11 @@ def test_bad_files(name: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("value", [os.system, eval, Unknown(), nn.Linear(1, 1), pickle.loads], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [os.system, eval, Unknown(), nn.Linear(1, 1), pickle.loads],
+    ids=lambda v: type(v).__name__ if isinstance(v, (Unknown, nn.Module)) else str(v),
+)
 def test_what_could_run_code_is_refused_by_name(value: Any, protocol: int) -> None:
     named = getattr(value, "__name__", type(value).__name__)
     try:

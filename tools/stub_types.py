@@ -105,6 +105,9 @@ SPECIAL = {
     ("norm", "p"): "builtins.float | builtins.str", ("linalg_vector_norm", "dtype"): "_DtypeLike", ("renorm", "p"): "_Number",
     ("unpickle", "data"): "builtins.bytes", ("unpickle", "start"): "builtins.int", ("safetensors_read", "data"): "builtins.bytes",
     ("safetensors_write", "tensors"): "dict[builtins.str, Tensor]", ("safetensors_write", "metadata"): "dict[builtins.str, builtins.str] | None",
+    ("conv_tbc", "pad"): "builtins.int", ("embedding_bag", "mode"): "builtins.int",
+    **{("_linalg_lu_unpack", name): "builtins.bool" for name in ("unpack_data", "unpack_pivots")},
+    **{("instance_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
     **{("unpickle", name): "Any" for name in ("find", "persistent", "build")}, ("unpickle", "text"): "builtins.str",
 }  # fmt: skip
 # `dim` may be several dimensions.
@@ -135,6 +138,8 @@ RETURNS = _table(f"""
     tuple[Tensor, ...]: split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit broadcast_tensors var_mean std_mean
     tuple[builtins.int, builtins.int]: _storage
     tuple[Any, builtins.int]: unpickle
+    tuple[Tensor, Tensor]: max_pool3d_with_indices adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d fractional_max_pool2d fractional_max_pool3d
+    list[Tensor]: recurrent
     tuple[dict[builtins.str, Tensor], dict[builtins.str, builtins.str] | None]: safetensors_read
     tuple[Tensor, Tensor]: max_pool1d_with_indices max_pool2d_with_indices
     list[Any]: run_grad

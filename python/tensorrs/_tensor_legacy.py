@@ -176,8 +176,8 @@ METHODS = (
 )  # fmt: skip
 for _method in METHODS:
     setattr(Tensor, _method.__name__, _method)
-Tensor.__div__ = Tensor.__truediv__  # type: ignore[attr-defined]
-Tensor.__idiv__ = Tensor.__itruediv__  # type: ignore[attr-defined]
-Tensor.volatile = property(lambda self: False)  # type: ignore[attr-defined]
-Tensor.name = property(lambda self: None)  # type: ignore[attr-defined]
-Tensor.grad_dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]
+Tensor.__div__ = Tensor.__truediv__  # type: ignore[method-assign]
+Tensor.__idiv__ = Tensor.__itruediv__  # type: ignore[method-assign]
+Tensor.volatile = property(lambda self: False)
+Tensor.name = property(lambda self: None)
+Tensor.grad_dtype = property(lambda self: self.dtype)

@@ -284,7 +284,7 @@ def _grad(
     outputs: Sequence[Any], xs: Tensors, v: Sequence[Tensor] | None, create_graph: bool, keep: bool | None = None
 ) -> tuple[Any, ...]:
     """`grad` that leaves out outputs without history; None where there is no way to an input."""
-    pairs = zip(outputs, v or [None] * len(outputs), strict=True)
+    pairs = zip(outputs, v or [None] * len(outputs), strict=True)  # type: ignore[list-item]
     used = [(y, g) for y, g in pairs if y is not None and y.requires_grad]
     if not used:
         return (None,) * len(xs)

@@ -73,7 +73,7 @@ def matrix_norm(
         raise RuntimeError(f"linalg.matrix_norm: Order {ord:g} not supported.")
     x = A if dtype is None else A.to(dtype)
     if ord == "nuc" or abs(float(ord)) == 2:
-        s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]
+        s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]  # type: ignore[arg-type]
         found = s.sum(-1) if ord == "nuc" else s.amax(-1) if float(ord) > 0 else s.amin(-1)
         if keepdim:
             for d in sorted((rows, cols)):
@@ -342,7 +342,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     if info.item() != 0:
         from tensorrs.linalg import LinAlgError
 
-        raise LinAlgError("Failed to invert the input tensor, because it is singular.")
+        raise LinAlgError("Failed to invert the input tensor, because it is singular.")  # type: ignore[call-arg, misc]
     return give(found.reshape(*back, *front), out)
 
 

@@ -98,7 +98,7 @@ def lu_unpack(
     out: Out = None,
 ) -> Any:
     """`(P, L, U)` out of what `linalg.lu_factor` gave; what is not unpacked is empty."""
-    return give_all("lu_unpack", _C._linalg_lu_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots), out)
+    return give_all("lu_unpack", _C._linalg_lu_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots), out)  # type: ignore[arg-type]
 
 
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Out = None) -> tuple[Tensor, ...]:
@@ -135,7 +135,7 @@ def _basis(A: Tensor, q: int, niter: int) -> Tensor:
     for _ in range(niter):
         q1 = _C._linalg_qr(A.mT @ q0, "reduced")[0]
         q0 = _C._linalg_qr(A @ q1, "reduced")[0]
-    return q0
+    return q0  # type: ignore[no-any-return]
 
 
 def svd_lowrank(

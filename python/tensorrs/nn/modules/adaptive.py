@@ -69,7 +69,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draws the initial weights anew."""
         self.head.reset_parameters()
-        for to_hidden, to_out in self.tail:
+        for to_hidden, to_out in self.tail:  # type: ignore[attr-defined]
             to_hidden.reset_parameters()
             to_out.reset_parameters()
 
@@ -132,4 +132,4 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         rare = output >= self.shortlist_size
         if bool(rare.any()):
             output[rare] = self._get_full_log_prob(input[rare], head[rare]).argmax(dim=1)
-        return output
+        return output  # type: ignore[no-any-return]

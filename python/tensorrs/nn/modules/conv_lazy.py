@@ -94,37 +94,37 @@ class _LazyConvTransposeXd(_LazyConvXdMixin):
         self._wait(out_channels, bias, device, dtype)
 
 
-class LazyConv1d(_LazyConvXd, Conv1d):  # type: ignore[misc]
+class LazyConv1d(_LazyConvXd, Conv1d):
     """`Conv1d` that takes `in_channels` from its first input, and then is one."""
 
     cls_to_become = Conv1d
 
 
-class LazyConv2d(_LazyConvXd, Conv2d):  # type: ignore[misc]
+class LazyConv2d(_LazyConvXd, Conv2d):
     """`Conv2d` that takes `in_channels` from its first input, and then is one."""
 
     cls_to_become = Conv2d
 
 
-class LazyConv3d(_LazyConvXd, Conv3d):  # type: ignore[misc]
+class LazyConv3d(_LazyConvXd, Conv3d):
     """`Conv3d` that takes `in_channels` from its first input, and then is one."""
 
     cls_to_become = Conv3d
 
 
-class LazyConvTranspose1d(_LazyConvTransposeXd, ConvTranspose1d):  # type: ignore[misc]
+class LazyConvTranspose1d(_LazyConvTransposeXd, ConvTranspose1d):
     """`ConvTranspose1d` that takes `in_channels` from its first input, and then is one."""
 
     cls_to_become = ConvTranspose1d
 
 
-class LazyConvTranspose2d(_LazyConvTransposeXd, ConvTranspose2d):  # type: ignore[misc]
+class LazyConvTranspose2d(_LazyConvTransposeXd, ConvTranspose2d):
     """`ConvTranspose2d` that takes `in_channels` from its first input, and then is one."""
 
     cls_to_become = ConvTranspose2d
 
 
-class LazyConvTranspose3d(_LazyConvTransposeXd, ConvTranspose3d):  # type: ignore[misc]
+class LazyConvTranspose3d(_LazyConvTransposeXd, ConvTranspose3d):
     """`ConvTranspose3d` that takes `in_channels` from its first input, and then is one."""
 
     cls_to_become = ConvTranspose3d

@@ -262,7 +262,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool1d(input, self.output_size)
+        return F.adaptive_avg_pool1d(input, self.output_size)  # type: ignore[arg-type]
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
