@@ -9,8 +9,6 @@ UNIT = [SMALL, In(SMALL, "unit")]
 LINE = (2, 4, 5)
 
 ROWS = [
-    # In float64 PyTorch multiplies gradients by the 1/6 of float32.
-    layer("Hardsigmoid", on=SMALL, rough=True),
     *[layer(name, reduction=r, on=UNIT) for name in ("PoissonNLLLoss", "MultiLabelSoftMarginLoss") for r in REDUCTIONS],
     *[layer(name, reduction=r, on=PAIR) for name in ("SmoothL1Loss", "HuberLoss") for r in REDUCTIONS],
     layer("KLDivLoss", reduction="batchmean", on=[SMALL, In(SMALL, "share")]),
@@ -21,6 +19,7 @@ ROWS = [
     layer("TripletMarginLoss", swap=True, on=[SMALL, SMALL, SMALL]),
     layer("TripletMarginWithDistanceLoss", margin=0.5, on=[SMALL, SMALL, SMALL]),
     layer("LinearCrossEntropyLoss", 4, 3, bias=True, on=[SMALL, In((3,), "classes", 3)]),
+    # No row of Hardsigmoid: in float64 PyTorch multiplies gradients by the 1/6 of float32, 3e-8 off.
     *[
         layer(name, on=(3, 4))
         for name in ("CELU", "SELU", "GLU", "Hardshrink", "Softshrink", "Hardswish", "Mish", "PReLU")
