@@ -118,10 +118,8 @@ def kaiser(
     dtype = _checked("kaiser", M, dtype, layout)
     if beta < 0:
         raise ValueError(f"beta must be non-negative, got: {beta} instead.")
-    if M == 0:
-        return tensorrs.empty(0, dtype=dtype, device=device, requires_grad=requires_grad)
-    if M == 1:
-        return tensorrs.ones(1, dtype=dtype, device=device, requires_grad=requires_grad)
+    if M <= 1:
+        return tensorrs.ones(M, dtype=dtype, device=device, requires_grad=requires_grad)
     beta = float(beta)
     line = _line(M, -beta, 2 * beta / (M - 1 if sym else M), dtype, device, requires_grad)
     whole = tensorrs.tensor(beta, dtype=dtype, device=device)
@@ -139,10 +137,8 @@ def bartlett(
 ) -> Tensor:
     """A triangle: `1 - |2 n / (M - 1) - 1|`; of a periodic window M counts one more."""
     dtype = _checked("bartlett", M, dtype, layout)
-    if M == 0:
-        return tensorrs.empty(0, dtype=dtype, device=device, requires_grad=requires_grad)
-    if M == 1:
-        return tensorrs.ones(1, dtype=dtype, device=device, requires_grad=requires_grad)
+    if M <= 1:
+        return tensorrs.ones(M, dtype=dtype, device=device, requires_grad=requires_grad)
     return 1 - _line(M, -1, 2 / (M - 1 if sym else M), dtype, device, requires_grad).abs()
 
 
@@ -158,10 +154,8 @@ def general_cosine(
 ) -> Tensor:
     """`a[0] - a[1] cos(2 pi n / (M - 1)) + a[2] cos(4 pi n / (M - 1)) - ...`; a period has M for M - 1."""
     dtype = _checked("general_cosine", M, dtype, layout)
-    if M == 0:
-        return tensorrs.empty(0, dtype=dtype, device=device, requires_grad=requires_grad)
-    if M == 1:
-        return tensorrs.ones(1, dtype=dtype, device=device, requires_grad=requires_grad)
+    if M <= 1:
+        return tensorrs.ones(M, dtype=dtype, device=device, requires_grad=requires_grad)
     if not isinstance(a, Iterable):
         raise TypeError("Coefficients must be a list/tuple")
     if not a:

@@ -45,23 +45,19 @@ def convert_dtype(x: Tensor, dtype: Any) -> Tensor:
     return x.to(dtype) * int((high_out + 1) // (high_in + 1))
 
 
-def _as_batch(x: Tensor, dtypes: tuple[Any, ...]) -> tuple[Tensor, bool]:
-    """With a batch dimension and one of `dtypes`."""
-    alone = x.ndim < 4
-    if alone:
+def _as_batch(x: Tensor) -> Tensor:
+    """Four dimensions or more, in float32 or float64, as resizing and padding want it."""
+    while x.ndim < 4:
         x = x.unsqueeze(0)
-    if x.ndim == 3:
-        x = x.unsqueeze(0)
-    return (x if x.dtype in dtypes else x.to(tensorrs.float32)), alone
+    return x if x.dtype in (tensorrs.float32, tensorrs.float64) else x.to(tensorrs.float32)
 
 
 def resize(x: Tensor, size: tuple[int, int], mode: str, antialias: bool) -> Tensor:
     if mode not in ("nearest", "nearest-exact", "bilinear", "bicubic"):
         raise ValueError("This interpolation mode is unsupported with Tensor input")
     smooth = mode in ("bilinear", "bicubic")
-    batch, _ = _as_batch(x, (tensorrs.float32, tensorrs.float64))
     out = tensorrs.nn.functional.interpolate(
-        batch,
+        _as_batch(x),
         size=list(size),
         mode=mode,
         align_corners=False if smooth else None,
@@ -91,9 +87,8 @@ def pad(x: Tensor, sides: tuple[int, int, int, int], fill: Any, mode: str) -> Te
         # Edges and mirrors grow on what is left.
         x = x[..., max(-top, 0) : x.shape[-2] - max(-bottom, 0), max(-left, 0) : x.shape[-1] - max(-right, 0)]
         left, top, right, bottom = (max(s, 0) for s in sides)
-    batch, _ = _as_batch(x, (tensorrs.float32, tensorrs.float64))
     kind = {"edge": "replicate", "reflect": "reflect"}[mode]
-    return _restored(tensorrs.nn.functional.pad(batch, (left, right, top, bottom), mode=kind), x)
+    return _restored(tensorrs.nn.functional.pad(_as_batch(x), (left, right, top, bottom), mode=kind), x)
 
 
 def _symmetric(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:

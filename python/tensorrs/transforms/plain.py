@@ -195,14 +195,14 @@ def interpolation_of(interpolation: InterpolationMode | int) -> InterpolationMod
     return interpolation
 
 
-def size_of(size: Any, message: str = "Please provide only two dimensions (h, w) for size.") -> tuple[int, int]:
+def size_of(size: Any) -> tuple[int, int]:
     """(height, width) of one number, or of a sequence of one or two."""
     if isinstance(size, int):
         return size, size
     if len(size) == 1:
         return size[0], size[0]
     if len(size) != 2:
-        raise ValueError(message)
+        raise ValueError("Please provide only two dimensions (h, w) for size.")
     return size if isinstance(size, tuple) else tuple(size)
 
 

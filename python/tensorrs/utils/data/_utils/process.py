@@ -62,6 +62,7 @@ class ProcessPool:
         init_fn: Callable[[int], None] | None,
         context: Any,
     ) -> None:
+        self.owner = os.getpid()
         self.epoch = 0
         self.closed = False
         self.ready: dict[int, Any] = {}
@@ -103,16 +104,15 @@ class ProcessPool:
         self.ready.clear()
 
     def close(self) -> None:
-        if self.closed:
+        # After a fork the child has this object too, but the workers are its parent's.
+        if self.closed or self.owner != os.getpid():
             return
         self.closed = True
         for process, queue in zip(self.processes, self.queues, strict=True):
-            if process.is_alive() and process._parent_pid == os.getpid():
+            if process.is_alive():
                 queue.put(None)
         end = time.monotonic() + 1.0
         for process in self.processes:
-            if process._parent_pid != os.getpid():
-                continue
             # A worker may be stuck in a full pipe, which nobody reads any more.
             while process.is_alive() and time.monotonic() < end:
                 while self.results._reader.poll(0.01):
