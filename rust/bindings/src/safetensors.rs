@@ -13,6 +13,7 @@ use tensorrs_core::{DType, Tensor};
 
 use crate::args::Arg;
 use crate::border::{call, raise, wrap};
+use crate::tensor::convert::bytes;
 
 /// Text by name.
 type Metadata = Option<HashMap<String, String>>;
@@ -32,12 +33,6 @@ const NAMES: [(DType, Dtype); 10] = [
 
 fn broken(error: &SafeTensorError) -> PyErr {
     PyRuntimeError::new_err(format!("cannot read the safetensors file: {error}"))
-}
-
-fn bytes(t: &Tensor) -> &[u8] {
-    let size = t.dtype().size();
-    // SAFETY: a contiguous tensor's elements are this many initialised bytes behind its first element.
-    unsafe { std::slice::from_raw_parts(t.storage().ptr().add(t.layout().offset * size), t.numel() * size) }
 }
 
 /// The tensors in the bytes of a safetensors file, by name, and its metadata.

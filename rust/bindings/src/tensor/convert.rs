@@ -129,16 +129,19 @@ impl PyTensor {
     }
 }
 
+/// The memory of a contiguous tensor's elements.
+pub fn bytes(t: &Tensor) -> &[u8] {
+    debug_assert!(t.is_contiguous());
+    let size = t.dtype().size();
+    // SAFETY: a contiguous tensor's elements are this many initialised bytes behind its first element.
+    unsafe { std::slice::from_raw_parts(t.storage().ptr().add(t.layout().offset * size), t.numel() * size) }
+}
+
 /// The elements of a tensor in row-major order, little-endian.
 #[pyfunction]
 pub fn tensor_to_bytes<'py>(py: Python<'py>, t: Arg) -> PyResult<Bound<'py, PyBytes>> {
     let t = call(py, t.0.numel(), || t.0.detach().contiguous())?;
-    let bytes = t.numel() * t.dtype().size();
-    // SAFETY: a contiguous tensor's elements are this many initialised bytes behind its first element.
-    let data = unsafe {
-        std::slice::from_raw_parts(t.storage().ptr().add(t.layout().offset * t.dtype().size()), bytes)
-    };
-    Ok(PyBytes::new(py, data))
+    Ok(PyBytes::new(py, bytes(&t)))
 }
 
 /// A tensor with a copy of little-endian bytes.

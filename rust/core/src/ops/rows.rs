@@ -249,21 +249,24 @@ impl Tensor {
         }
         let x = if self.rank() == 0 { self.unsqueeze(0)? } else { self.clone() };
         let picks = x.along_dim(d, &index);
-        let mut places: Vec<i64> = index.slice::<i64>().iter().map(|&i| i.rem_euclid(n.max(1))).collect();
-        places.sort_unstable();
-        places.dedup();
-        let once = x.along_dim(d, &Tensor::from_slice(&places, &[places.len()])?);
         let out = crate::tensor::no_grad(|| x.put(&picks, &value.to_dtype(self.dtype())?, false))?;
         let out = if self.rank() == 0 { out.alias(Layout::contiguous(&[])) } else { out };
         let shape = self.layout().shape.clone();
         let name = if value.is_wrapped() { "IndexFillBackward0" } else { "IndexFillBackward1" };
         out.record(name, &[self, value], |_| {
+            // An element named twice is one element still.
+            let mut places: Vec<i64> = index.slice::<i64>().iter().map(|&i| i.rem_euclid(n)).collect();
+            places.sort_unstable();
+            places.dedup();
             move |ctx, g| {
                 let wide = if shape.is_empty() { g.unsqueeze(0)? } else { g.clone() };
                 let zero = Tensor::full_scalar(Scalar::Int(0), g.dtype())?;
                 let dx = ctx.when(0, || wide.put(&picks, &zero, false)?.reshape(&shape))?;
-                // An element named twice is one element still.
-                grads![dx, ctx.when(1, || wide.pick(&once)?.sum(&[], false, None))?]
+                let filled = || {
+                    let once = wide.along_dim(d, &Tensor::from_slice(&places, &[places.len()])?);
+                    wide.pick(&once)?.sum(&[], false, None)
+                };
+                grads![dx, ctx.when(1, filled)?]
             }
         })
     }
