@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,6 +255,19 @@ def test_cifar(name: str, tmp_path: Path) -> None:
     broken.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(RuntimeError, match="names os.system"):
         kind(tmp_path, train=False)
+
+
+def test_cifar_written_by_python_3(tmp_path: Path) -> None:
+    """Files made again with today's Python and NumPy: bytes are a text there, and the array's module has a new name."""
+    numpy = pytest.importorskip("numpy")
+    folder = tmp_path / datasets.CIFAR10.base_folder
+    folder.mkdir()
+    data = numpy.arange(2 * 3072, dtype=numpy.int64).astype(numpy.uint8).reshape(2, 3072)
+    (folder / "test_batch").write_bytes(pickle.dumps({"data": data, "labels": [4, 5]}, protocol=2))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": ["cat"]}, protocol=2))
+    test = datasets.CIFAR10(tmp_path, train=False, download=True)
+    assert test.targets.tolist() == [4, 5]
+    assert test.data.permute(0, 3, 1, 2).reshape(2, 3072).tolist() == data.tolist()
 
 
 def test_image_folder(tmp_path: Path) -> None:

@@ -329,6 +329,14 @@ def test_without_a_gpu() -> None:
         T.cuda.synchronize()
 
 
+def test_a_batch_is_split_among_one_device() -> None:
+    layer, x = T.nn.Linear(2, 3), T.ones(4, 2)
+    assert T.equal(T.nn.DataParallel(layer, device_ids=[0, 1])(x), layer(x))
+    if T.__name__ == "tensorrs":  # PyTorch refuses the function where there is no GPU, the class not
+        assert T.equal(T.nn.parallel.data_parallel(layer, x, device_ids=[0, 1]), layer(x))
+        assert T.equal(T.nn.parallel.data_parallel(layer, (), module_kwargs={"input": x}), layer(x))
+
+
 @pytest.mark.parametrize(
     ("value", "name"),
     [

@@ -48,7 +48,7 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import cuda, datasets, func, linalg, nn, optim, testing, transforms, utils
+    from tensorrs import cuda, datasets, func, linalg, models, nn, optim, testing, transforms, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
@@ -85,6 +85,7 @@ _LAZY_MODULES = (
     "demo",
     "func",
     "linalg",
+    "models",
     "nn",
     "optim",
     "return_types",
@@ -202,6 +203,7 @@ __all__ = [
     "linalg",
     "load",
     "manual_seed",
+    "models",
     "nn",
     "no_grad",
     "optim",

@@ -1,6 +1,6 @@
 """Record the losses of LeNet-5's first 100 steps on Fashion-MNIST in PyTorch: writes lenet.json.
 
-`python record_lenet.py FOLDER`, where FOLDER holds the IDX files. The net and the loop are those of examples/lenet.py.
+`python record_lenet.py FOLDER`, where FOLDER holds the IDX files. The net and the loop are those of examples/seeds/lenet.py.
 """
 
 from __future__ import annotations

@@ -110,6 +110,13 @@ class _Array:
         self.tensor: Any = None
 
 
+def _encode(text: str, encoding: str) -> bytes:
+    """Bytes as Python 3 pickles them for Python 2: a text, and `latin1`."""
+    if encoding != "latin1":
+        raise ValueError(f"bytes in {encoding}")
+    return text.encode("latin1")
+
+
 class _Bytes:
     """`numpy.dtype('u1')`."""
 
@@ -120,6 +127,7 @@ class _Bytes:
 
 def _find(module: str, name: str) -> Any:
     known = {
+        "_codecs.encode": _encode,
         "numpy.core.multiarray._reconstruct": _Array,
         "numpy._core.multiarray._reconstruct": _Array,
         "numpy.ndarray": _Array,

@@ -39,5 +39,9 @@ def data_parallel(
     dim: int = 0,
     module_kwargs: Any = None,
 ) -> Any:
-    """Calls a module with its batch split among CUDA devices. As in PyTorch without CUDA: raises RuntimeError."""
-    raise RuntimeError("device type could not be determined")
+    """`module(inputs, **module_kwargs)`: split among CUDA devices where there are some; here there is one device.
+
+    `inputs` that are no tuple are one argument. PyTorch without CUDA raises here, though its `DataParallel` does not.
+    """
+    given = inputs if isinstance(inputs, tuple) else () if inputs is None else (inputs,)
+    return module(*given, **(module_kwargs or {}))

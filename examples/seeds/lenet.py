@@ -1,6 +1,7 @@
 """LeNet-5 as it was: sigmoids, average pooling, Xavier weights, plain SGD with a rate of 0.9, on Fashion-MNIST.
 
-`python examples/lenet.py --data DIR`, where DIR holds the four IDX files. Runs with PyTorch too: change the import.
+`python examples/seeds/lenet.py --data DIR`, where DIR holds the four IDX files. Runs with PyTorch
+too: change the import.
 
 LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE 86 (1998).
 """

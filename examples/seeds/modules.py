@@ -1,4 +1,4 @@
-"""Modules from scratch: a linear layer, a perceptron of two, three ways to a Sequential, optimisers, saving.
+"""Modules from scratch: a linear layer, a perceptron of two, three ways to a Sequential, optimisers, saving, devices.
 
 Runs with PyTorch too: change the import.
 """
@@ -40,12 +40,13 @@ class Perceptron(nn.Module):
 
 
 class Lists(nn.Module):
-    """Modules in a ModuleList are found, modules in a plain list are not."""
+    """What is in a ModuleList or a ParameterList is found, what is in a plain list is not."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plain = [nn.Linear(3, 4), nn.Conv2d(3, 3, (1, 2)), nn.ReLU()]
         self.found = nn.ModuleList([nn.Linear(3, 4), nn.Conv2d(3, 3, (1, 2)), nn.ReLU()])
+        self.numbers = nn.ParameterList([nn.Parameter(t.zeros(2)), nn.Parameter(t.ones(3))])
 
 
 def main() -> None:
@@ -87,6 +88,11 @@ def main() -> None:
         t.save(perceptron.state_dict(), path)
         again = Perceptron(3, 4, 1)
         print(again.load_state_dict(t.load(path)))
+
+    # Where there are several devices a batch is split among them; on one this is the module itself.
+    device = t.device("cuda" if t.cuda.is_available() else "cpu")
+    spread = nn.parallel.DataParallel(perceptron.to(device))
+    print(t.equal(spread(t.ones(2, 3).to(device)), perceptron(t.ones(2, 3).to(device))))
 
 
 if __name__ == "__main__":
