@@ -10,12 +10,21 @@ from math import e, inf, nan, pi
 from tensorrs import _C
 from tensorrs._C import (
     Tensor,
+    autocast_decrement_nesting,
+    autocast_increment_nesting,
+    clear_autocast_cache,
     device,
     dtype,
+    get_autocast_dtype,
     get_default_dtype,
     get_num_interop_threads,
     get_num_threads,
     is_anomaly_enabled,
+    is_autocast_cache_enabled,
+    is_autocast_enabled,
+    set_autocast_cache_enabled,
+    set_autocast_dtype,
+    set_autocast_enabled,
     set_default_dtype,
     set_num_interop_threads,
     set_num_threads,
@@ -48,16 +57,23 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import cuda, datasets, func, linalg, models, nn, optim, testing, transforms, utils
+    from tensorrs import amp, cpu, cuda, datasets, func, linalg, models, nn, optim, testing, transforms, utils
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
     from tensorrs import serialization as serialization
     from tensorrs import signal as signal
     from tensorrs import storage as storage
+    from tensorrs._autocast import get_autocast_cpu_dtype as get_autocast_cpu_dtype
+    from tensorrs._autocast import get_autocast_gpu_dtype as get_autocast_gpu_dtype
+    from tensorrs._autocast import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+    from tensorrs._autocast import set_autocast_cpu_dtype as set_autocast_cpu_dtype
+    from tensorrs._autocast import set_autocast_cpu_enabled as set_autocast_cpu_enabled
+    from tensorrs._autocast import set_autocast_gpu_dtype as set_autocast_gpu_dtype
     from tensorrs._distance import cdist, cosine_similarity, pairwise_distance, pdist
     from tensorrs._info import finfo, iinfo
     from tensorrs._windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
+    from tensorrs.amp import autocast
     from tensorrs.linalg._legacy import chain_matmul as chain_matmul
     from tensorrs.linalg._legacy import cholesky as cholesky
     from tensorrs.linalg._legacy import frobenius_norm as frobenius_norm
@@ -80,6 +96,8 @@ newaxis = None
 
 # Imported when first named: tensors alone, in a small tool, should start fast.
 _LAZY_MODULES = (
+    "amp",
+    "cpu",
     "cuda",
     "datasets",
     "demo",
@@ -143,6 +161,10 @@ _SETTINGS = [
     "use_deterministic_algorithms",
 ]
 # fmt: off
+_AUTOCAST = [
+    "get_autocast_cpu_dtype", "get_autocast_gpu_dtype", "is_autocast_cpu_enabled", "set_autocast_cpu_dtype",
+    "set_autocast_cpu_enabled", "set_autocast_gpu_dtype",
+]
 _LINALG = [
     "chain_matmul", "cholesky", "frobenius_norm", "logdet", "lu", "lu_solve", "lu_unpack", "matrix_power",
     "nuclear_norm", "pca_lowrank", "pinverse", "qr", "svd", "svd_lowrank", "triangular_solve",
@@ -151,7 +173,9 @@ _LINALG = [
 _LAZY = {
     **dict.fromkeys(_COMPOSED, "_composed"),
     **dict.fromkeys(_SETTINGS, "_settings"),
+    **dict.fromkeys(_AUTOCAST, "_autocast"),
     **dict.fromkeys(_LINALG, "linalg._legacy"),
+    "autocast": "amp",
     "UntypedStorage": "storage",
     "bartlett_window": "_windows",
     "blackman_window": "_windows",
@@ -173,11 +197,17 @@ __all__ = [
     "Size",
     "Tensor",
     "UntypedStorage",
+    "amp",
+    "autocast",
+    "autocast_decrement_nesting",
+    "autocast_increment_nesting",
     "autograd",
     "bartlett_window",
     "blackman_window",
     "cdist",
+    "clear_autocast_cache",
     "cosine_similarity",
+    "cpu",
     "cuda",
     "datasets",
     "default_generator",
@@ -186,6 +216,7 @@ __all__ = [
     "enable_grad",
     "finfo",
     "func",
+    "get_autocast_dtype",
     "get_default_device",
     "get_default_dtype",
     "get_num_interop_threads",
@@ -197,6 +228,8 @@ __all__ = [
     "inference_mode",
     "initial_seed",
     "is_anomaly_enabled",
+    "is_autocast_cache_enabled",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "kaiser_window",
@@ -211,6 +244,9 @@ __all__ = [
     "pdist",
     "save",
     "seed",
+    "set_autocast_cache_enabled",
+    "set_autocast_dtype",
+    "set_autocast_enabled",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_interop_threads",
@@ -220,6 +256,7 @@ __all__ = [
     "testing",
     "transforms",
     "utils",
+    *_AUTOCAST,
     *_LINALG,
     *_creation_names,
     *_function_names,

@@ -7,6 +7,7 @@ counts what differs, infinity takes the greatest. Where a distance is 0 its grad
 from __future__ import annotations
 
 import tensorrs
+from tensorrs._autocast import casts
 from tensorrs._C import Tensor
 
 __all__ = ["cdist", "cosine_similarity", "pairwise_distance", "pdist"]
@@ -41,6 +42,7 @@ def _by_product(x1: Tensor, x2: Tensor) -> Tensor:
     return squares.clamp_min(0).sqrt()
 
 
+@casts("cdist")
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The distance of every row of `x1` (..., P, M) to every row of `x2` (..., R, M): (..., P, R).
 

@@ -5,11 +5,14 @@ As PyTorch without a GPU: questions are answered, seeding and emptying a cache d
 
 from __future__ import annotations
 
+from tensorrs.cuda import amp
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "amp",
     "current_device",
     "device_count",
     "empty_cache",

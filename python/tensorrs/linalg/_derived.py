@@ -7,6 +7,7 @@ from math import inf, prod
 from typing import Any
 
 from tensorrs import _C
+from tensorrs._autocast import casts
 from tensorrs._C import Tensor, dtype
 from tensorrs._creation import broadcast_shapes
 from tensorrs.linalg._factor import inv, solve
@@ -113,6 +114,7 @@ def _scalar_type(x: Tensor) -> str:
     return str(x.type()).split(".")[-1].removesuffix("Tensor")
 
 
+@casts("linalg_cond")
 def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number of A `(*, n, n)` in the norm `p`: `norm(A) * norm(inv(A))`; 2, -2: of singular values."""
     if not (p is None or p in ("fro", "nuc") or (not isinstance(p, str) and abs(p) in (1, 2, inf))):
@@ -149,6 +151,7 @@ def _tolerance(x: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Tensor, Ten
     return own(0.0 if atol is None else atol), own(rtol)
 
 
+@casts("linalg_matrix_rank")
 def matrix_rank(
     A: Tensor,
     tol: Tolerance = None,
@@ -197,6 +200,7 @@ def pinv(
     return give(_C._linalg_pinv(A, low, high, hermitian), out)
 
 
+@casts("linalg_lstsq")
 def lstsq(
     A: Tensor,
     B: Tensor,
@@ -328,6 +332,7 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     return give(found.view(shape), out)
 
 
+@casts("linalg_tensorinv")
 def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of the map that `tensordot(A, x, x.dim())` is; the first `ind` dimensions are the result's."""
     if ind <= 0:
@@ -346,6 +351,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     return give(found.reshape(*back, *front), out)
 
 
+@casts("linalg_tensorsolve")
 def tensorsolve(
     A: Tensor,
     B: Tensor,
@@ -381,6 +387,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     return _C.cat([one, powers], -1)
 
 
+@casts("linalg_vecdot")
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """`sum(x * y)` over `dim`; the others broadcast."""
     if not x.is_floating_point():

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensorrs import _C
+from tensorrs._autocast import casts
 from tensorrs._C import Tensor
 from tensorrs.linalg._out import give, give_all
 
@@ -49,6 +50,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: Out = None) -> Any:
     return give_all("linalg_inv_ex", _C._linalg_inv_ex(A, check_errors), out)
 
 
+@casts("linalg_solve")
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X of `A @ X = B` (`X @ A = B` unless `left`), A `(*, n, n)`, B `(*, n, k)` or vectors `(*, n)`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorrs import _C
+from tensorrs._autocast import casts
 from tensorrs._C import Tensor
 from tensorrs.linalg._derived import Dim, matrix_norm, multi_dot, pinv
 from tensorrs.linalg._derived import matrix_power as _matrix_power
@@ -57,6 +58,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Out =
     return give_all("svd", (u, s, vh.mT), out)
 
 
+@casts("triangular_solve")
 def triangular_solve(
     b: Tensor,
     A: Tensor,
@@ -78,6 +80,7 @@ def triangular_solve(
     return give_all("triangular_solve", (x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone()), out)
 
 
+@casts("lu_solve")
 def lu_solve(
     b: Tensor,
     LU_data: Tensor,
@@ -101,6 +104,7 @@ def lu_unpack(
     return give_all("lu_unpack", _C._linalg_lu_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots), out)  # type: ignore[arg-type]
 
 
+@casts("lu_with_info")
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Out = None) -> tuple[Tensor, ...]:
     """The packed LU and the row exchanges, and with `get_infos` the numbers of zero pivots."""
     parts = _C._linalg_lu_factor_ex("tensorrs.lu_factor_ex", A, pivot, not get_infos)

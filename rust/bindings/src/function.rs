@@ -4,6 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use tensorrs_core::ops::autocast;
 
 use crate::args::{Operand, type_name};
 use crate::border::{PyTensor, wrap};
@@ -97,6 +98,7 @@ impl Function {
             return self.method.bind(py).call(args, Some(&kwargs));
         };
         out::refuse_gradients(name, &args, &out)?;
+        let _exact = autocast::pause();
         let result = self.method.bind(py).call(&args, Some(&kwargs))?;
         out::fill(name, &args, &result, &out)
     }

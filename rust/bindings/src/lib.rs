@@ -2,6 +2,7 @@
 #![allow(non_snake_case)] // the library is named after the module, `_C`
 
 mod args;
+mod autocast;
 mod border;
 mod buffer;
 mod dlpack;
@@ -21,6 +22,12 @@ mod module {
     use pyo3::prelude::*;
     use tensorrs_core::DType;
 
+    #[pymodule_export]
+    use crate::autocast::{
+        _autocast_call, _autocast_on, autocast_decrement_nesting, autocast_increment_nesting,
+        clear_autocast_cache, get_autocast_dtype, is_autocast_available, is_autocast_cache_enabled,
+        is_autocast_enabled, set_autocast_cache_enabled, set_autocast_dtype, set_autocast_enabled,
+    };
     #[pymodule_export]
     use crate::border::PyTensor;
     #[pymodule_export]

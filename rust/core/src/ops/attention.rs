@@ -1,5 +1,6 @@
 //! Attention: `softmax(q @ k.T * scale + mask) @ v`. Composed of recorded ops; float16 and bfloat16 in float32.
 
+use crate::autocast;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::ops::random::Source;
@@ -25,6 +26,8 @@ pub struct Attention<'a> {
 impl Tensor {
     /// Query (*, l, e), key (*, s, e), value (*, s, v) to (*, l, v). A query that may look nowhere gets zeros.
     pub fn attention(&self, key: &Tensor, value: &Tensor, how: Attention) -> Result<Tensor> {
+        autocast!("scaled_dot_product_attention"; q = self, k = key, v = value, mask = how.mask
+            => q.attention(&k, &v, Attention { mask: mask.as_ref(), ..how }));
         check(self, key, value, &how)?;
         let dtype = self.dtype();
         let wide = wide_dtype(dtype);

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, show};
 use crate::tensor::{Tensor, grad_enabled};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 use plan::{Plan, Triple, type_name};
 
@@ -202,6 +202,7 @@ impl Tensor {
         bias: Option<&Tensor>,
         args: ConvArgs,
     ) -> Result<Tensor> {
+        autocast!(["conv1d", "conv2d", "conv3d"][rank - 1]; x = self, w = weight, b = bias => x.conv(rank, &w, b.as_ref(), args));
         let (x, added) = self.batched("conv", rank)?;
         check_bias(self, bias)?;
         let given = given_rank(weight)?;
@@ -239,6 +240,8 @@ impl Tensor {
         args: ConvArgs,
         output_padding: &[isize],
     ) -> Result<Tensor> {
+        autocast!(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"][rank - 1]; x = self, w = weight, b = bias
+            => x.conv_transpose(rank, &w, b.as_ref(), args, output_padding));
         let (x, added) = self.batched("conv_transpose", rank)?;
         let given = given_rank(weight)?;
         let Padding::Sizes(padding) = args.padding else {
@@ -292,6 +295,7 @@ impl Tensor {
 
     /// A convolution over time of (time, batch, channels) with weight (width, channels, out) and `pad` on both ends.
     pub fn conv_tbc(&self, weight: &Tensor, bias: &Tensor, pad: isize) -> Result<Tensor> {
+        autocast!("conv_tbc"; x = self, w = weight, b = bias => x.conv_tbc(&w, &b, pad));
         if self.rank() != 3 {
             return Err(runtime!("Input must have 3 dims: time, batch, in_channel"));
         }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, show};
 use crate::tensor::{Scalar, Tensor, no_grad};
-use crate::{grads, missing, runtime};
+use crate::{autocast, grads, missing, runtime};
 
 /// A look-up whose arguments are checked; `index` is contiguous and int64.
 #[derive(Clone)]
@@ -163,6 +163,17 @@ impl Tensor {
             "circular" => |i, n| i.rem_euclid(n),
             other => return Err(missing!("Unrecognised padding mode {other}")),
         };
+        let listed = match (mode, dims) {
+            ("reflect", 1) => Some("reflection_pad1d"),
+            ("reflect", 2) => Some("reflection_pad2d"),
+            ("replicate", 1) => Some("replication_pad1d"),
+            ("replicate", 2) => Some("replication_pad2d"),
+            ("replicate", _) => Some("replication_pad3d"),
+            _ => None,
+        };
+        if let Some(op) = listed {
+            autocast!(op; x = self => x.pad(pads, mode, value));
+        }
         self.check_pad(pads, mode)?;
         let name = match (mode, dims) {
             ("reflect", 1) => "ReflectionPad1DBackward0",

@@ -100,9 +100,10 @@ impl Tensor {
         Ok(())
     }
 
-    /// Replace the elements by `op(self)`: the in-place form of any op.
+    /// Replace the elements by `op(self)`: the in-place form of any op. Autocast leaves these forms alone.
     pub fn inplace(&self, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
         self.check_inplace()?;
+        let _exact = crate::ops::autocast::pause();
         // What the op saves of its input must survive the write, so a recorded op sees a copy with the same history.
         let copy = || -> Result<Tensor> { Ok(no_grad(|| self.dup())?.with_edge(self.edge()?)) };
         let recording = grad_enabled() && self.requires_grad();

@@ -4,9 +4,10 @@ use smallvec::SmallVec;
 
 use crate::error::Result;
 use crate::layout::Layout;
-use crate::runtime;
+use crate::ops::autocast::promote;
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::Tensor;
+use crate::{autocast, runtime};
 
 /// An empty vector takes part in `cat` with tensors of any shape: an old rule that PyTorch keeps.
 fn is_skipped(t: &Tensor) -> bool {
@@ -17,6 +18,7 @@ impl Tensor {
     /// Tensors one after another along a dimension.
     pub fn cat(tensors: &[Tensor], dim: isize) -> Result<Tensor> {
         let refs: Vec<&Tensor> = tensors.iter().collect();
+        autocast!((promote(&refs)?): all = tensors => Tensor::cat(&all, dim));
         let Some(first) = refs.iter().find(|t| !is_skipped(t)).or(refs.first()) else {
             return Err(crate::value!("tensorrs.cat(): expected a non-empty list of Tensors"));
         };
@@ -73,6 +75,8 @@ impl Tensor {
 
     /// Tensors of one shape along a new dimension.
     pub fn stack(tensors: &[Tensor], dim: isize) -> Result<Tensor> {
+        let refs: Vec<&Tensor> = tensors.iter().collect();
+        autocast!((promote(&refs)?): all = tensors => Tensor::stack(&all, dim));
         let Some(first) = tensors.first() else {
             return Err(runtime!("stack expects a non-empty TensorList"));
         };
@@ -85,7 +89,6 @@ impl Tensor {
                 ));
             }
         }
-        let refs: Vec<&Tensor> = tensors.iter().collect();
         let layout = first.layout().unsqueeze(dim)?;
         let d = (if dim < 0 { dim + layout.rank() as isize } else { dim }) as usize;
         let mut shape = layout.shape;

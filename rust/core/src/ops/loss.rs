@@ -15,7 +15,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::{Tensor, grad_enabled};
-use crate::{grads, runtime, value};
+use crate::{autocast, grads, runtime, value};
 
 /// The number that stands for a reduction: 0 none, 1 mean, 2 sum.
 pub fn reduction(number: i64) -> Result<Reduction> {
@@ -200,6 +200,7 @@ impl Tensor {
         reduction: Reduction,
         ignore_index: i64,
     ) -> Result<Tensor> {
+        autocast!("nll_loss"; x = self, w = weight => x.nll_loss(target, w.as_ref(), reduction, ignore_index));
         Arc::new(Task::new(self, target, weight, ignore_index, reduction)?).down(self)
     }
 
@@ -212,6 +213,8 @@ impl Tensor {
         ignore_index: i64,
         label_smoothing: f64,
     ) -> Result<Tensor> {
+        autocast!("cross_entropy_loss"; x = self, t = target, w = weight
+            => x.cross_entropy(&t, w.as_ref(), reduction, ignore_index, label_smoothing));
         let smooth = label_smoothing > 0.0;
         if self.shape() == target.shape() {
             return self.cross_entropy_of(target, weight, reduction, ignore_index, label_smoothing);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::shape::{Dims, broadcast, show};
 use crate::tensor::{Scalar, Tensor};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 fn same_dtype(a: &Tensor, b: &Tensor) -> Result<()> {
     if a.dtype() != b.dtype() {
@@ -72,6 +72,7 @@ impl Tensor {
 
     /// The product of two matrices.
     pub fn mm(&self, other: &Tensor) -> Result<Tensor> {
+        autocast!("mm"; a = self, b = other => a.mm(&b));
         self.check_mm("mm", other)?;
         same_dtype(self, other)?;
         self.mm_data("addmm_impl_cpu_", other, None)?.record("MmBackward0", &[self, other], |save| {
@@ -86,6 +87,7 @@ impl Tensor {
 
     /// The products of two batches of matrices.
     pub fn bmm(&self, other: &Tensor) -> Result<Tensor> {
+        autocast!("bmm"; a = self, b = other => a.bmm(&b));
         self.check_bmm(other)?;
         self.product("bmm", other, None)?.record("BmmBackward0", &[self, other], |save| {
             let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
@@ -252,12 +254,14 @@ impl Tensor {
 
     /// `beta * self + alpha * (a @ b)`, `self` broadcast to the product's shape.
     pub fn addmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        autocast!("addmm"; x = self, a = a, b = b => x.addmm(&a, &b, beta, alpha));
         a.check_mm("addmm", b)?;
         self.add_product("AddmmBackward0", a, b, beta, alpha, Tensor::mm)
     }
 
     /// As `addmm` for a batch.
     pub fn baddbmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        autocast!("baddbmm"; x = self, a = a, b = b => x.baddbmm(&a, &b, beta, alpha));
         a.check_bmm(b)?;
         self.add_product("BaddbmmBackward0", a, b, beta, alpha, Tensor::bmm)
     }
@@ -338,6 +342,7 @@ impl Tensor {
 
     /// `self @ weight.T + bias` over the last dimension.
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+        autocast!("linear"; x = self, w = weight, b = bias => x.linear(&w, b.as_ref()));
         // Integers are added to afterwards: their products start from nothing.
         let known = bias.is_none_or(|b| b.rank() == 1 && self.dtype().is_float());
         let plain = self.rank() >= 1 && weight.rank() == 2 && known;
@@ -435,6 +440,7 @@ impl Tensor {
     /// The matrix product with NumPy's rules: vectors are rows or columns, leading dimensions are batches that
     /// broadcast.
     pub fn matmul(&self, other: &Tensor) -> Result<Tensor> {
+        autocast!("matmul"; a = self, b = other => a.matmul(&b));
         match (self.rank(), other.rank()) {
             (0, _) | (_, 0) => Err(runtime!(
                 "both arguments to matmul need to be at least 1D, but they are {}D and {}D",

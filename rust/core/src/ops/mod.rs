@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod attention;
+pub mod autocast;
 pub mod bags;
 pub mod binary;
 pub mod blend;

@@ -25,7 +25,7 @@ use crate::layout::Layout;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
 use crate::tensor::tape::wants_record;
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 use windows::Op;
 pub use windows::Windows;
@@ -161,6 +161,7 @@ impl Tensor {
     }
 
     pub fn max_pool3d(&self, windows: Windows) -> Result<Tensor> {
+        autocast!("max_pool3d"; x = self => x.max_pool3d(windows));
         Ok(self.max_pool(MAX_3D, windows, false)?.0)
     }
 
@@ -199,6 +200,7 @@ impl Tensor {
     }
 
     pub fn avg_pool3d(&self, windows: Windows, include_pad: bool, divisor: Option<i64>) -> Result<Tensor> {
+        autocast!("avg_pool3d"; x = self => x.avg_pool3d(windows, include_pad, divisor));
         self.avg_pool(AVG_3D, windows, include_pad, divisor)
     }
 }

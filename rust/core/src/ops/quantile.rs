@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::{dim_mask, reduced, wrap_dim};
 use crate::tensor::{Scalar, Tensor, no_grad};
-use crate::{per_dtype, runtime};
+use crate::{autocast, per_dtype, runtime};
 
 /// What `quantile` takes where a quantile lies between two elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,7 @@ impl Tensor {
         between: Between,
         skip_nan: bool,
     ) -> Result<Tensor> {
+        autocast!("quantile"; x = self, q = q => x.quantile(&q, dim, keepdim, between, skip_nan));
         if q.is_wrapped() {
             let number = q.item()?.to_f64();
             if !(0.0..=1.0).contains(&number) {

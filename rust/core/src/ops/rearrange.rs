@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::layout::Layout;
 use crate::shape::{Dims, dim_mask, wrap_dim};
 use crate::tensor::{Scalar, Tensor};
-use crate::{grads, index, per_dtype, runtime};
+use crate::{autocast, grads, index, per_dtype, runtime};
 
 impl Tensor {
     /// The order along some dimensions reversed.
@@ -188,6 +188,7 @@ impl Tensor {
 
     /// The sum of the diagonal of a matrix.
     pub fn trace(&self) -> Result<Tensor> {
+        autocast!("trace"; x = self => x.trace());
         let &[rows, cols] = self.shape() else {
             return Err(runtime!("trace: expected a matrix, but got tensor with dim {}", self.rank()));
         };

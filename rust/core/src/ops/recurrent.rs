@@ -10,7 +10,7 @@ pub use stack::Stack;
 use crate::error::Result;
 use crate::runtime;
 use crate::tensor::Tensor;
-use crate::{grads, layout::Layout};
+use crate::{autocast, grads, layout::Layout};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cell {
@@ -67,6 +67,7 @@ impl State {
 impl Tensor {
     /// `self + h @ weight.T` for matrices, in one product.
     fn add_hidden(&self, h: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        autocast!("addmm"; x = self, h = h, w = weight => x.add_hidden(&h, &w));
         let (rows, cols) = (h.shape()[0], weight.shape()[0]);
         if h.shape()[1] != weight.shape()[1] || self.shape() != [rows, cols] {
             return Err(runtime!(

@@ -10,7 +10,7 @@ use crate::grads;
 use crate::layout::Layout;
 use crate::shape::{dim_mask, expandable, reduced, show, wrap_dim};
 use crate::tensor::{Scalar, Tensor, grad_enabled};
-use crate::{missing, runtime};
+use crate::{autocast, missing, runtime};
 
 /// The shape a reduction came from, and that of its result with the folded dimensions kept: what a gradient needs to
 /// be spread out again.
@@ -169,6 +169,7 @@ impl Tensor {
 
     /// The product over one dimension or all; integers are multiplied as int64 unless `dtype` says otherwise.
     pub fn prod(&self, dim: Option<isize>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
+        autocast!("prod"; x = self => x.prod(dim, keepdim, dtype));
         let mask = dim_mask(dim.as_slice(), self.rank())?;
         let x = match dtype {
             Some(d) => self.to_dtype(d)?,

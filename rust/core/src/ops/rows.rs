@@ -3,10 +3,11 @@
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
+use crate::ops::autocast::promote;
 use crate::ops::promote::check_fits;
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::{Scalar, Tensor};
-use crate::{grads, index, runtime};
+use crate::{autocast, grads, index, runtime};
 
 impl Tensor {
     /// Picks along one dimension from an index vector.
@@ -127,6 +128,7 @@ impl Tensor {
 
     /// A copy with the given indices of one dimension replaced by `source`.
     pub fn index_copy(&self, dim: isize, index: &Tensor, source: &Tensor) -> Result<Tensor> {
+        autocast!((promote(&[self, source])?): x = self, source = source => x.index_copy(dim, index, &source));
         let (d, index) = self.index_vector("index_copy", dim, index)?;
         self.check_copy_source(d, &index, source)?;
         if source.dtype() != self.dtype() {

@@ -10,7 +10,7 @@ use crate::ops::random::Source;
 use crate::random::with_generator;
 use crate::shape::{Dims, wrap_dim};
 use crate::tensor::{Tensor, grad_enabled};
-use crate::{grads, per_float, runtime};
+use crate::{autocast, grads, per_float, runtime};
 
 static GLU: Binary = float_row!("glu_cpu", |a, b, _p| a * math::sigmoid(b));
 // The slope of the gate, without the gradient.
@@ -58,6 +58,7 @@ impl Tensor {
 
     /// `x` where positive, `weight * x` elsewhere, with one weight or one per channel (dimension 1).
     pub fn prelu(&self, weight: &Tensor) -> Result<Tensor> {
+        autocast!("prelu"; x = self, w = weight => x.prelu(&w));
         if self.dtype() != weight.dtype() {
             return Err(runtime!(
                 "prelu: Type promoting not supported. Got {} and {}",

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::shape::{Dims, show};
 use crate::tensor::{Scalar, Tensor, grad_enabled, no_grad};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 /// `dx` and `dgrid`, each if wanted.
 type Both = [Option<Tensor>; 2];
@@ -35,6 +35,7 @@ impl Tensor {
     /// Mode 0, 1, 2: linear, nearest, cubic; padding 0, 1, 2: zeros, the border, reflections. `align` puts -1 and 1 at
     /// the middles of the outermost pixels instead of their edges.
     pub fn grid_sampler(&self, grid: &Tensor, mode: i64, padding: i64, align: bool) -> Result<Tensor> {
+        autocast!("grid_sampler"; x = self, grid = grid => x.grid_sampler(&grid, mode, padding, align));
         let d = self.check_grid(grid, mode, padding, align)?;
         let mut shape = Dims::from_slice(&self.shape()[..2]);
         shape.extend_from_slice(&grid.shape()[1..=d.dims]);

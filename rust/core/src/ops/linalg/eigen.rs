@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::shape::wrap_dim;
 use crate::tensor::tape::wants_record;
 use crate::tensor::{Scalar, Tensor};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 fn skew(x: &Tensor) -> Result<Tensor> {
     x.sub(&x.mt()?)
@@ -25,6 +25,7 @@ impl Tensor {
     /// Eigenvalues in ascending order and eigenvectors of the symmetric matrices given by one triangle; the vectors
     /// are empty unless they are wanted.
     pub fn eigh(&self, uplo: &str, vectors: bool) -> Result<Vec<Tensor>> {
+        autocast!("linalg_eigh"; a = self => a.eigh(uplo, vectors));
         let op = "linalg.eigh";
         self.check_square(op)?;
         let upper = match uplo {
@@ -74,6 +75,7 @@ impl Tensor {
     /// U, S in descending order and Vh of `A = U @ diag(S) @ Vh`; `full` for square U and Vh. Without `vectors` U and
     /// Vh are empty.
     pub fn svd(&self, full: bool, vectors: bool) -> Result<Vec<Tensor>> {
+        autocast!("linalg_svd"; a = self => a.svd(full, vectors));
         let op = "linalg.svd";
         self.check_matrix(op)?;
         self.check_real(op, true)?;

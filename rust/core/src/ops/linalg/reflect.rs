@@ -4,7 +4,7 @@ use crate::backend::Factor;
 use crate::error::Result;
 use crate::shape::show;
 use crate::tensor::{Tensor, no_grad};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 /// `C` under one reflection: `C - tau v (v' C)`.
 fn reflected(v: &Tensor, tau: &Tensor, c: &Tensor) -> Result<Tensor> {
@@ -63,6 +63,7 @@ impl Tensor {
 
     /// The first columns of the product of reflections.
     pub fn householder_product(&self, tau: &Tensor) -> Result<Tensor> {
+        autocast!("linalg_householder_product"; a = self, tau = tau => a.householder_product(&tau));
         let op = "tensorrs.linalg.householder_product";
         if self.rank() < 2 {
             return Err(runtime!("{op}: input must have at least 2 dimensions."));
@@ -92,6 +93,7 @@ impl Tensor {
 
     /// `Q @ C`, or with Q transposed, or from the right.
     pub fn ormqr(&self, tau: &Tensor, c: &Tensor, left: bool, transpose: bool) -> Result<Tensor> {
+        autocast!("ormqr"; a = self, tau = tau, c = c => a.ormqr(&tau, &c, left, transpose));
         let op = "tensorrs.ormqr";
         if self.rank() < 2 || c.rank() < 2 {
             let which = if self.rank() < 2 { "input" } else { "other" };
@@ -152,6 +154,7 @@ impl Tensor {
 
     /// R over the reflections' vectors, and their factors.
     pub fn geqrf(&self) -> Result<Vec<Tensor>> {
+        autocast!("geqrf"; a = self => a.geqrf());
         if self.rank() < 2 {
             return Err(runtime!("tensorrs.geqrf: input must have at least 2 dimensions."));
         }
@@ -165,6 +168,7 @@ impl Tensor {
 
     /// Q and R; `mode` is "reduced", "complete" or "r" (without Q).
     pub fn qr(&self, mode: &str) -> Result<Vec<Tensor>> {
+        autocast!("linalg_qr"; a = self => a.qr(mode));
         self.check_matrix("linalg.qr")?;
         self.check_real("linalg.qr", true)?;
         if !matches!(mode, "reduced" | "complete" | "r") {

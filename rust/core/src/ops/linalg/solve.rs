@@ -6,7 +6,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::shape::{broadcast, show};
 use crate::tensor::{Scalar, Tensor, no_grad};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 impl Tensor {
     /// Whether `b` holds vectors, one a matrix, rather than matrices.
@@ -71,6 +71,7 @@ impl Tensor {
 
     /// The inverse, and the number of the zero pivot if there is none.
     pub fn inv_ex(&self, check: bool) -> Result<Vec<Tensor>> {
+        autocast!("linalg_inv_ex"; a = self => a.inv_ex(check));
         let op = "linalg.inv";
         self.check_matrix(op)?;
         self.check_real(op, false)?;
@@ -259,6 +260,7 @@ impl Tensor {
 
     /// `beta * self +` the sum of all `a[i] @ b[i]` times `alpha`.
     pub fn addbmm(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        autocast!("addbmm"; x = self, a = a, b = b => x.addbmm(&a, &b, beta, alpha));
         if a.rank() != 3 || b.rank() != 3 {
             let which = if a.rank() != 3 { "batch1" } else { "batch2" };
             return Err(runtime!("{which} must be a 3D tensor"));

@@ -5,7 +5,7 @@ use crate::backend::Factor;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::tensor::Tensor;
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 impl Tensor {
     /// X of `A @ X = B` (or `X @ A = B`), where one triangle of A is read, with ones on its diagonal if `unit`.
@@ -50,6 +50,7 @@ impl Tensor {
 
     /// The lower factor of `A = L @ L.T` (or `U = L.T`), and the order of the minor that is not positive.
     pub fn cholesky_ex(&self, upper: bool, check: bool) -> Result<Vec<Tensor>> {
+        autocast!("linalg_cholesky_ex"; a = self => a.cholesky_ex(upper, check));
         let op = "linalg.cholesky";
         self.check_square(if check { op } else { "linalg.cholesky_ex" })?;
         self.check_real(op, true)?;
@@ -85,6 +86,7 @@ impl Tensor {
 
     /// X of `A @ X = self`, where `factor` is the Cholesky factor of A.
     pub fn cholesky_solve(&self, factor: &Tensor, upper: bool) -> Result<Tensor> {
+        autocast!("cholesky_solve"; b = self, factor = factor => b.cholesky_solve(&factor, upper));
         for t in [self, factor] {
             if t.rank() < 2 {
                 let which = if std::ptr::eq(t, self) { "b" } else { "u" };
@@ -126,6 +128,7 @@ impl Tensor {
 
     /// The inverse of the matrix of which this is the Cholesky factor.
     pub fn cholesky_inverse(&self, upper: bool) -> Result<Tensor> {
+        autocast!("cholesky_inverse"; a = self => a.cholesky_inverse(upper));
         self.check_square("cholesky_inverse")?;
         let n = self.matrix_size().0;
         let x = crate::tensor::no_grad(|| self.eye_beside(n, n)?.cholesky_solve(self, upper))?;

@@ -4,6 +4,7 @@
 //! scores before a log-softmax, and there is no second derivative.
 
 use super::number;
+use crate::autocast;
 use crate::backend::backend;
 use crate::backend::nn::{Ctc, Reduction, Texts};
 use crate::dtype::DType;
@@ -109,6 +110,8 @@ impl Tensor {
         reduction: Reduction,
         zero_infinity: bool,
     ) -> Result<Tensor> {
+        autocast!("ctc_loss"; x = self
+            => x.ctc_loss(targets, input_lengths, target_lengths, blank, reduction, zero_infinity));
         if self.rank() == 2 {
             let targets = if targets.rank() == 1 { targets.unsqueeze(0)? } else { targets.clone() };
             let one = self.unsqueeze(1)?;

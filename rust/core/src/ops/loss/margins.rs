@@ -13,7 +13,7 @@ use crate::ops::binary::{apply, common, float_row};
 use crate::ops::gather::Meet;
 use crate::shape::show;
 use crate::tensor::{Tensor, no_grad};
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 static SOFT_MARGIN: Binary = float_row!("soft_margin_cpu", |x, t, _p| math::log1p(math::exp(-(x * t))));
 
@@ -31,6 +31,8 @@ impl Tensor {
         margin: f64,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("margin_ranking_loss"; a = self, b = other, t = target
+            => a.margin_ranking_loss(&b, &t, margin, reduction));
         if self.rank() != other.rank() || self.rank() != target.rank() {
             return Err(runtime!(
                 "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {}, input2: {}, target: {} ",
@@ -45,6 +47,7 @@ impl Tensor {
 
     /// `x` where y is 1, `max(0, margin - x)` where it is -1.
     pub fn hinge_embedding_loss(&self, target: &Tensor, margin: f64, reduction: Reduction) -> Result<Tensor> {
+        autocast!("hinge_embedding_loss"; x = self, t = target => x.hinge_embedding_loss(&t, margin, reduction));
         let zero = self.zeros_like()?;
         let short = not_below_zero(&self.sub_from(margin)?)?;
         let other = Tensor::choose(&target.ne(&number(1.0)?)?, &short, &zero)?;
@@ -60,6 +63,8 @@ impl Tensor {
         margin: f64,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("cosine_embedding_loss"; a = self, b = other, t = target
+            => a.cosine_embedding_loss(&b, &t, margin, reduction));
         let rank = target.rank();
         if rank > 1 {
             return Err(runtime!("0D or 1D target tensor expected, multi-target not supported"));
@@ -96,6 +101,8 @@ impl Tensor {
         swap: bool,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("triplet_margin_loss"; a = self, pos = positive, neg = negative
+            => a.triplet_margin_loss(&pos, &neg, margin, p, eps, swap, reduction));
         let ranks = [self.rank(), positive.rank(), negative.rank()];
         if ranks[0] != ranks[1] || ranks[1] != ranks[2] {
             return Err(runtime!(
@@ -123,6 +130,7 @@ impl Tensor {
         eps: f64,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("poisson_nll_loss"; x = self, t = target => x.poisson_nll_loss(&t, log_input, full, eps, reduction));
         let mut each = if log_input {
             self.exp()?.sub(&target.mul(self)?)?
         } else {
@@ -138,6 +146,7 @@ impl Tensor {
 
     /// `ln(1 + exp(-y x))`
     pub fn soft_margin_loss(&self, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+        autocast!("soft_margin_loss"; x = self, t = target => x.soft_margin_loss(&t, reduction));
         let dtype = common(self, target);
         if dtype != self.dtype() {
             return Err(Error::Cast { from: dtype, to: self.dtype() });
@@ -163,6 +172,7 @@ impl Tensor {
         weight: Option<&Tensor>,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("multi_margin_loss"; x = self, w = weight => x.multi_margin_loss(target, p, margin, w.as_ref(), reduction));
         if p != 1 && p != 2 {
             return Err(runtime!("only p == 1 and p == 2 supported"));
         }
@@ -223,6 +233,7 @@ impl Tensor {
     /// `sum over the classes y of a sample and the others j of max(0, 1 - x[y] + x[j]) / classes`. A row of targets
     /// ends at the first -1.
     pub fn multilabel_margin_loss(&self, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+        autocast!("multilabel_margin_loss"; x = self => x.multilabel_margin_loss(target, reduction));
         let (n, classes) = rows_of_classes(self)?;
         let fits = if self.rank() < 2 {
             target.rank() <= 1 && target.numel() == classes

@@ -12,7 +12,7 @@ use crate::ops::binary::{apply, common, float_row};
 use crate::shape::{broadcast, show};
 use crate::storage::Device;
 use crate::tensor::{Tensor, grad_enabled, no_grad};
-use crate::{grads, per_float, runtime};
+use crate::{autocast, grads, per_float, runtime};
 
 static SQUARED: Binary = float_row!("mse_cpu", |x, t, _p| (x - t) * (x - t));
 static SQUARED_SLOPE: Binary = float_row!("mse_cpu", |x, t, p| (x - t) * (2.0 * p[0]) as T);
@@ -149,6 +149,7 @@ impl Loss {
 impl Tensor {
     /// `(x - y)^2`
     pub fn mse_loss(&self, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+        autocast!("mse_loss"; x = self, t = target => x.mse_loss(&t, reduction));
         let (value, slope) = (&SQUARED, &SQUARED_SLOPE);
         let loss = Loss { name: "MseLossBackward0", value, slope, bound: 0.0, reduction };
         loss.of_difference(self, target, |d, _| d.mul(&number(2.0)?))
@@ -156,11 +157,13 @@ impl Tensor {
 
     /// `|x - y|`
     pub fn l1_loss(&self, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+        autocast!("l1_loss"; x = self, t = target => x.l1_loss(&t, reduction));
         reduced(&self.sub(target)?.abs()?, reduction)
     }
 
     /// `|x - y|` from `beta` on, and a parabola below: `(x - y)^2 / (2 beta)`, shifted to meet.
     pub fn smooth_l1_loss(&self, target: &Tensor, reduction: Reduction, beta: f64) -> Result<Tensor> {
+        autocast!("smooth_l1_loss"; x = self, t = target => x.smooth_l1_loss(&t, reduction, beta));
         if beta < 0.0 {
             return Err(runtime!("smooth_l1_loss does not support negative values for beta."));
         }
@@ -177,6 +180,7 @@ impl Tensor {
 
     /// `(x - y)^2 / 2` up to `delta`, and `delta * (|x - y| - delta / 2)` beyond.
     pub fn huber_loss(&self, target: &Tensor, reduction: Reduction, delta: f64) -> Result<Tensor> {
+        autocast!("huber_loss"; x = self, t = target => x.huber_loss(&t, reduction, delta));
         if delta <= 0.0 {
             return Err(runtime!("huber_loss does not support non-positive values for delta."));
         }
@@ -192,6 +196,8 @@ impl Tensor {
         weight: Option<&Tensor>,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("binary_cross_entropy"; x = self, t = target, w = weight
+            => x.binary_cross_entropy(&t, w.as_ref(), reduction));
         if self.dtype() != target.dtype() {
             return Err(runtime!(
                 "Found dtype {} but expected {}",
@@ -241,6 +247,8 @@ impl Tensor {
         pos_weight: Option<&Tensor>,
         reduction: Reduction,
     ) -> Result<Tensor> {
+        autocast!("binary_cross_entropy_with_logits"; x = self, t = target, w = weight, pos = pos_weight
+            => x.binary_cross_entropy_with_logits(&t, w.as_ref(), pos.as_ref(), reduction));
         check_logits(self, target)?;
         let (value, slope) = (&LOGITS, &LOGITS_SLOPE);
         let loss =
@@ -295,6 +303,7 @@ impl Tensor {
 
     /// `y (ln(y) - x)` for log-probabilities x; with `log_target` the target holds logarithms too.
     pub fn kl_div(&self, target: &Tensor, reduction: Reduction, log_target: bool) -> Result<Tensor> {
+        autocast!("kl_div"; x = self, t = target => x.kl_div(&t, reduction, log_target));
         let each = if log_target {
             target.exp()?.mul(&target.sub(self)?)?
         } else {

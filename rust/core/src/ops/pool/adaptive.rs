@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::shape::show;
 use crate::tensor::Tensor;
 use crate::tensor::tape::wants_record;
-use crate::{missing, runtime};
+use crate::{autocast, missing, runtime};
 
 /// The size of the axes that a pool over fewer has not.
 fn volume(last: &[usize]) -> [usize; 3] {
@@ -95,6 +95,7 @@ impl Tensor {
 
     /// The same over depth, height and width.
     pub fn adaptive_avg_pool3d(&self, size: &[Option<isize>]) -> Result<Tensor> {
+        autocast!("adaptive_avg_pool3d"; x = self => x.adaptive_avg_pool3d(size));
         self.adaptive_avg_pool("adaptive_avg_pool3d", 3, size)
     }
 
@@ -141,6 +142,7 @@ impl Tensor {
 
     /// The same over depth, height and width.
     pub fn adaptive_max_pool3d(&self, size: &[isize]) -> Result<(Tensor, Tensor)> {
+        autocast!("adaptive_max_pool3d"; x = self => x.adaptive_max_pool3d(size));
         self.adaptive_max_pool("adaptive_max_pool3d", 3, size)
     }
 }

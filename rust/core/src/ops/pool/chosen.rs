@@ -8,7 +8,7 @@ use crate::layout::Layout;
 use crate::shape::{Dims, numel, show};
 use crate::tensor::Tensor;
 use crate::tensor::tape::wants_record;
-use crate::{grads, runtime};
+use crate::{autocast, grads, runtime};
 
 /// One number for all of `N` axes or one for each.
 fn each<const N: usize>(op: &str, what: &str, given: &[isize]) -> Result<[isize; N]> {
@@ -129,6 +129,7 @@ impl Tensor {
         size: &[isize],
         shifts: &Tensor,
     ) -> Result<(Tensor, Tensor)> {
+        autocast!("fractional_max_pool2d"; x = self, shifts = shifts => x.fractional_max_pool2d(kernel, size, &shifts));
         let d = self.fraction::<2>("fractional_max_pool2d", kernel, size, shifts)?;
         let names = ["FractionalMaxPool2DBackward0", "FractionalMaxPool2DBackwardBackward0"];
         self.fractional_max_pool(d, shifts, names)
@@ -141,6 +142,7 @@ impl Tensor {
         size: &[isize],
         shifts: &Tensor,
     ) -> Result<(Tensor, Tensor)> {
+        autocast!("fractional_max_pool3d"; x = self, shifts = shifts => x.fractional_max_pool3d(kernel, size, &shifts));
         let d = self.fraction::<3>("fractional_max_pool3d", kernel, size, shifts)?;
         let names = ["FractionalMaxPool3DBackward0", "FractionalMaxPool3DBackwardBackward0"];
         self.fractional_max_pool(d, shifts, names)
@@ -217,6 +219,7 @@ impl Tensor {
 
     /// Numbers at the places that a max pool found them at in images of `size`; 0 elsewhere.
     pub fn max_unpool2d(&self, place: &Tensor, size: &[isize]) -> Result<Tensor> {
+        autocast!("max_unpool2d"; x = self => x.max_unpool2d(place, size));
         self.max_unpool(2, place, size, "MaxUnpool2DBackward0")
     }
 
@@ -228,6 +231,7 @@ impl Tensor {
         stride: &[isize],
         padding: &[isize],
     ) -> Result<Tensor> {
+        autocast!("max_unpool3d"; x = self => x.max_unpool3d(place, size, stride, padding));
         for (what, given) in [("stride", stride), ("padding", padding)] {
             if size.len() == 3 && given.len() != 3 {
                 return Err(runtime!(
