@@ -21,6 +21,12 @@ def loss(name: str, *arguments: Any, more: tuple[S, ...] = (), **how: Any) -> An
     return f(name, *samples, *more, **how)
 
 
+def _running(T: Any, a: Any, mean: Any, var: Any, *rest: Any, **how: Any) -> Any:
+    """instance_norm, with what it made of the running statistics."""
+    mean, var = mean.clone(), var.clone()
+    return [T.nn.functional.instance_norm(a, mean, var, *rest, **how), mean, var]
+
+
 ROWS = [
     loss("margin_ranking_loss", LOGITS, LOGITS, SIGNS, more=(s(LOGITS, LOGITS, SIGNS, 0.5),), errors=[bad(x(3), x(3, 1), x(3))]),
     loss("hinge_embedding_loss", LOGITS, SIGNS, more=(s(LOGITS, SIGNS, 0.3),)),
@@ -39,7 +45,8 @@ ROWS = [
     f("prelu", s(x(3, 4), x(1)), s(x(3, 4, 2), x(4)), s(x(), x()), s(x(5), x(1)), errors=[bad(x(3, 4), x(3)), bad(x(3, 4), x(1, 1))]),
     f("rrelu", s(x(3, 4)), s(x(3, 4), 0.2, 0.4), errors=[bad(x(3), 0.5, 0.1)]),
     f("group_norm", s(x(3, 4, 5), 2), s(x(3, 4, 5), 2, x(4), x(4)), s(x(2, 4, 3, 2), 4, x(4)), s(x(3, 6), 1, None, x(6), 1e-2), s(x(0, 4, 3), 2, x(4), x(4)), errors=[bad(x(3, 4), 3), bad(x(3, 4, 2), 2, x(3)), bad(x(4), 2)], **NORM),
-    f("instance_norm", s(x(3, 4, 5)), s(x(3, 4, 5), None, None, x(4), x(4)), s(x(2, 4, 3), x(4, grad=False), pos(4, grad=False), use_input_stats=False), twice=False, errors=[bad(x(3, 4, 1)), bad(x(3, 4, 5), use_input_stats=False)], **NORM),
+    f("instance_norm", s(x(3, 4, 5)), s(x(3, 4, 5), None, None, x(4), x(4)), s(x(2, 4, 3), x(4, grad=False), pos(4, grad=False), use_input_stats=False), errors=[bad(x(3, 4, 1)), bad(x(3, 4, 5), use_input_stats=False)], **NORM),
+    f("instance_norm.running", s(x(2, 4, 3), x(4, grad=False), pos(4, grad=False), x(4), x(4), momentum=0.3), s(x(2, 4, 3, 2), x(4, grad=False), pos(4, grad=False)), fn=_running, **NORM),
     f("rms_norm", s(x(3, 4), (4,)), s(x(2, 3, 4), (3, 4), x(3, 4)), s(x(2, 3, 4), (4,), x(4), 1e-2), errors=[bad(x(3, 4), (3,)), bad(x(3, 4), (4,), x(3))], **NORM),
     f("local_response_norm", s(x(2, 5, 3), 2), s(x(2, 5, 3, 2), 3, 0.1, 0.5, 2.0), s(x(0, 5, 3), 2), errors=[bad(x(3, 4), 2)], **NORM),
     *(f(f"embedding_bag.{mode}", s(idx([[1, 0], [2, 1]]), x(4, 3), mode=mode), s(idx([1, 1, 2, 3]), x(4, 3), idx([0, 0, 3]), mode=mode), s(idx([1, 1, 2, 3]), x(4, 3), idx([0, 2, 4]), mode=mode, include_last_offset=True), s(idx([1, 1, 2, 3]), x(4, 3), idx([0, 3]), mode=mode, padding_idx=1), fn="nn.functional.embedding_bag", grad=1, twice=False, tol=SUM, why=WHY, dtypes=WIDE,

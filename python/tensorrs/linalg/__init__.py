@@ -6,7 +6,7 @@ that cannot be factored.
 
 from __future__ import annotations
 
-from tensorrs._C import LinAlgError
+from tensorrs._C import _LinAlgError as LinAlgError
 from tensorrs.linalg._derived import (
     cond,
     cross,

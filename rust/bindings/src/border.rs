@@ -96,8 +96,8 @@ pub fn wrap_as<'py>(class: &Bound<'py, PyType>, tensor: Tensor) -> PyResult<Boun
 }
 
 pyo3::create_exception!(
-    tensorrs.linalg,
-    LinAlgError,
+    tensorrs._C,
+    _LinAlgError,
     PyRuntimeError,
     "A matrix that cannot be factored: singular, not positive-definite, or without convergence."
 );
@@ -107,7 +107,7 @@ pub fn raise(error: Error) -> PyErr {
     let text = error.to_string();
     match error {
         Error::Dim { .. } | Error::Index(_) => PyIndexError::new_err(text),
-        Error::LinAlg(_) => LinAlgError::new_err(text),
+        Error::LinAlg(_) => _LinAlgError::new_err(text),
         Error::Value(_) => PyValueError::new_err(text),
         Error::Type(_) => PyTypeError::new_err(text),
         Error::NotImplemented { .. } | Error::Unsupported { .. } | Error::Missing(_) => {

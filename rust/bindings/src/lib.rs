@@ -153,7 +153,7 @@ mod module {
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::buffer::offer(&m.py().get_type::<PyTensor>())?;
         crate::numpy_names::offer(&m.py().get_type::<PyTensor>())?;
-        m.add("LinAlgError", m.py().get_type::<crate::border::LinAlgError>())?;
+        m.add("_LinAlgError", m.py().get_type::<crate::border::_LinAlgError>())?;
         m.add("__version__", env!("CARGO_PKG_VERSION"))?;
         for d in DType::ALL {
             m.add(d.name(), crate::types::dtype(m.py(), d)?)?;

@@ -34,8 +34,10 @@ static HARDSIGMOID: Unary = float_unary_row!("hardsigmoid_cpu", |x, _p| {
     let y = if x < -3.0 { 0.0 } else { x + 3.0 };
     (if y > 6.0 { 6.0 } else { y }) / 6.0
 });
+/// The slope of hardsigmoid; PyTorch rounds it to f32 in every type.
+const SIXTH: f32 = 1.0 / 6.0;
 static HARDSIGMOID_GRAD: Binary =
-    float_row!("hardsigmoid_backward", |x, g, _p| if x > -3.0 && x < 3.0 { g / 6.0 } else { 0.0 });
+    float_row!("hardsigmoid_backward", |x, g, _p| if x > -3.0 && x < 3.0 { g * SIXTH as T } else { 0.0 });
 static HARDSWISH: Unary = float_unary_row!("hardswish_cpu", |x, _p| {
     let y = if x < -3.0 { 0.0 } else { x + 3.0 };
     x * (if y > 6.0 { 6.0 } else { y }) / 6.0
@@ -143,7 +145,7 @@ impl Tensor {
                 let x = x.get(ctx)?;
                 let composed = || {
                     let inside = x.abs()?.lt(&number(3.0)?)?;
-                    Tensor::choose(&inside, &g.mul_number(1.0 / 6.0)?, &number(0.0)?)
+                    Tensor::choose(&inside, &g.mul_number(SIXTH.into())?, &number(0.0)?)
                 };
                 grads![Some(slope(&HARDSIGMOID_GRAD, NONE, &x, g, composed)?)]
             }
