@@ -178,6 +178,19 @@ def __reversed__(self: Tensor) -> Tensor:
     return self.flip(0) if self.dim() else self
 
 
+_OF_LINALG = {
+    "cholesky": "Removed from PyTorch: `linalg.cholesky`.",
+    "logdet": "The logarithm of the determinant of each square matrix (..., n, n); nan where that is negative.",
+    "lu": "(LU, pivots), and `info` with `get_infos`, of each matrix; see `lu`.",
+    "lu_solve": "X with A X = this (..., n, k), from the results of `lu` for A; see `lu_solve`.",
+    "matrix_power": "The product of `n` copies of each square matrix (..., n, n), of its inverse for negative `n`.",
+    "pinverse": "The pseudo-inverse (..., m, n) of each matrix (..., n, m): singular values below `rcond` count as 0.",
+    "qr": "(Q, R) of each matrix with Q R = A, Q orthogonal, R upper triangular; see `linalg.qr`.",
+    "svd": "(U, S, V) of each matrix with U diag(S) V^T = A; see `linalg.svd`, which gives V^T.",
+    "triangular_solve": "(X, A) with A X = this (..., n, k) for a triangular A; see `linalg.solve_triangular`.",
+}
+
+
 def _of_linalg(name: str) -> Any:
     """A method that is a function of `linalg._legacy`, imported with the first call."""
 
@@ -187,11 +200,12 @@ def _of_linalg(name: str) -> Any:
         return getattr(_legacy, name)(self, *args, **kwargs)
 
     method.__name__ = method.__qualname__ = name
+    method.__doc__ = _OF_LINALG[name]
     return method
 
 
 def _put_on_tensor() -> None:
-    for name in ["cholesky", "logdet", "lu", "lu_solve", "matrix_power", "pinverse", "qr", "svd", "triangular_solve"]:
+    for name in _OF_LINALG:
         setattr(Tensor, name, _of_linalg(name))
     for method in (
         backward, register_hook, register_post_accumulate_grad_hook, __deepcopy__, __reduce_ex__, __iter__,

@@ -178,6 +178,6 @@ for _method in METHODS:
     setattr(Tensor, _method.__name__, _method)
 Tensor.__div__ = Tensor.__truediv__  # type: ignore[method-assign]
 Tensor.__idiv__ = Tensor.__itruediv__  # type: ignore[method-assign]
-Tensor.volatile = property(lambda self: False)
-Tensor.name = property(lambda self: None)
-Tensor.grad_dtype = property(lambda self: self.dtype)
+Tensor.volatile = property(lambda self: False, doc="False: `no_grad` has taken the place of volatile tensors.")
+Tensor.name = property(lambda self: None, doc="None: tensors have no names.")
+Tensor.grad_dtype = property(lambda self: self.dtype, doc="The dtype of `.grad`: the tensor's own.")

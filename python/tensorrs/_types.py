@@ -91,16 +91,24 @@ from builtins import int as _int  # noqa: E402
 
 from tensorrs._size import Size as _C_Size  # noqa: E402
 
-FloatTensor: Any = _LegacyType("FloatTensor", (), {"dtype": float32})
-DoubleTensor: Any = _LegacyType("DoubleTensor", (), {"dtype": float64})
-HalfTensor: Any = _LegacyType("HalfTensor", (), {"dtype": float16})
-BFloat16Tensor: Any = _LegacyType("BFloat16Tensor", (), {"dtype": bfloat16})
-ByteTensor: Any = _LegacyType("ByteTensor", (), {"dtype": uint8})
-CharTensor: Any = _LegacyType("CharTensor", (), {"dtype": int8})
-ShortTensor: Any = _LegacyType("ShortTensor", (), {"dtype": int16})
-IntTensor: Any = _LegacyType("IntTensor", (), {"dtype": int32})
-LongTensor: Any = _LegacyType("LongTensor", (), {"dtype": int64})
-BoolTensor: Any = _LegacyType("BoolTensor", (), {"dtype": bool})
+
+def _legacy(name: str) -> Any:
+    about = (
+        f"Makes {_NAMES[name]!r} tensors: of sizes, uninitialised, or of nested lists; `isinstance` asks for the dtype."
+    )
+    return _LegacyType(name, (), {"dtype": _NAMES[name], "__doc__": about})
+
+
+FloatTensor: Any = _legacy("FloatTensor")
+DoubleTensor: Any = _legacy("DoubleTensor")
+HalfTensor: Any = _legacy("HalfTensor")
+BFloat16Tensor: Any = _legacy("BFloat16Tensor")
+ByteTensor: Any = _legacy("ByteTensor")
+CharTensor: Any = _legacy("CharTensor")
+ShortTensor: Any = _legacy("ShortTensor")
+IntTensor: Any = _legacy("IntTensor")
+LongTensor: Any = _legacy("LongTensor")
+BoolTensor: Any = _legacy("BoolTensor")
 
 __all__ = [
     *_NAMES,

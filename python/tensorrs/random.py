@@ -64,6 +64,7 @@ class fork_rng(_Mode):
             set_rng_state(self._before.pop())
 
     def clone(self) -> fork_rng:
+        """The same context anew."""
         return fork_rng(enabled=self.enabled)
 
 

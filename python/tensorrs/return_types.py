@@ -20,8 +20,10 @@ def _named(name: str, *fields: str) -> type:
     def reduce(self: tuple[Any, ...]) -> Any:
         return type(self), (tuple(self),)
 
+    about = f"What `{name.replace('linalg_', 'linalg.')}` returns: ({', '.join(fields)}), by position and by name."
     body: dict[str, Any] = {f: property(itemgetter(i)) for i, f in enumerate(fields)}
-    body.update(__new__=new, __repr__=show, __reduce__=reduce, __slots__=(), _fields=fields, __module__=__name__)
+    body.update(__new__=new, __repr__=show, __reduce__=reduce, __slots__=(), _fields=fields)
+    body.update(__module__=__name__, __doc__=about)
     return type(name, (tuple,), body)
 
 

@@ -33,6 +33,7 @@ class _Mode:
         raise NotImplementedError
 
     def clone(self) -> _Mode:
+        """The same mode anew: what a decorated function enters at each call."""
         return type(self)()
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,6 +126,7 @@ class set_grad_enabled(_Mode):
         _C._set_grad_enabled(self._before)
 
     def clone(self) -> set_grad_enabled:
+        """The same mode anew."""
         return set_grad_enabled(self.mode)
 
     def __repr__(self) -> str:
@@ -156,4 +158,5 @@ class inference_mode(_Mode):
         _C._set_inference_mode(inference)
 
     def clone(self) -> inference_mode:
+        """The same mode anew."""
         return inference_mode(self.mode)

@@ -29,6 +29,7 @@ _SHOWN = 32
 
 
 def run(arguments: list[str] | None = None) -> int:
+    """Train as the arguments of the command line say, and print how it goes; the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     defaults = _DEFAULTS.get((options.model, options.dataset))

@@ -66,14 +66,17 @@ class Archive:
         return number
 
     def get(self, number: int) -> None:
+        """Put what was remembered under `number` on the stack."""
         self.code += b"h" + bytes([number]) if number < 256 else b"j" + struct.pack("<I", number)
 
     def remember(self, x: Any) -> None:
+        """Remember the top of the stack as `x`, which is met again as a reference."""
         self.known[id(x)] = self.memo()
         # As long as the archive lives no other object gets its address.
         self.kept.append(x)
 
     def name_global(self, module: str, name: str) -> None:
+        """Put the class or function `module.name` on the stack."""
         if (module, name) in self.globals:
             self.get(self.globals[module, name])
             return
@@ -81,6 +84,7 @@ class Archive:
         self.globals[module, name] = self.memo()
 
     def text(self, x: str) -> None:
+        """Put a string on the stack."""
         if x in self.strings:
             self.get(self.strings[x])
             return
@@ -89,6 +93,7 @@ class Archive:
         self.strings[x] = self.memo()
 
     def integer(self, x: int) -> None:
+        """Put an integer on the stack, of any size."""
         if 0 <= x < 256:
             self.code += b"K" + bytes([x])
         elif -(2**31) <= x < 2**31:
@@ -99,6 +104,7 @@ class Archive:
             self.code += size + data
 
     def tuple_of(self, items: tuple[Any, ...], path: str, inside: tuple[int, ...]) -> None:
+        """Put a tuple on the stack."""
         if not items:
             self.code += b")"
             return
@@ -166,6 +172,7 @@ class Archive:
         self.code += b"tR"
 
     def container(self, x: Any, kind: type, path: str, parents: tuple[int, ...]) -> None:
+        """Put a list, dict, set or tuple on the stack, or refuse any other object with its path."""
         if id(x) in parents:
             raise ValueError(f"tensorrs.save: {path} contains itself")
         if len(parents) >= _MAX_DEPTH:
@@ -194,6 +201,7 @@ class Archive:
             )
 
     def mapping(self, x: Any, kind: type, path: str, inside: tuple[int, ...]) -> None:
+        """Put a dict or one of its kin on the stack."""
         if kind is dict:
             self.code += b"}"
         else:
@@ -210,6 +218,7 @@ class Archive:
             self.code += b"b"
 
     def tensor(self, x: Tensor, path: str) -> None:
+        """Put a tensor on the stack: a view of memory that is an entry of its own."""
         if type(x) is tensorrs.nn.Parameter:
             self.name_global("torch._utils", "_rebuild_parameter")
             self.code += b"("
@@ -271,6 +280,7 @@ class Archive:
             self.entry(archive, "version", b"3\n")
 
     def entry(self, archive: Any, name: str, data: bytes | memoryview) -> None:
+        """Write one entry of the archive, its data aligned."""
         import zipfile
 
         info = zipfile.ZipInfo(f"{self.name}/{name}")

@@ -10,7 +10,8 @@ use crate::args::{Operand, type_name};
 use crate::border::{PyTensor, wrap};
 use crate::out;
 
-/// A method of Tensor as a function: the tensor may be named `input`, and the result may go to `out`.
+// A method of Tensor as a function: the tensor may be named `input`, and the result may go to `out`.
+// No doc comment and no signature: they would hide the getter of `__doc__`, which gives the method's.
 #[pyclass(name = "Function", module = "tensorrs._C", frozen, dict)]
 pub struct Function {
     name: Py<PyString>,
@@ -24,7 +25,7 @@ pub struct Function {
 #[pymethods]
 impl Function {
     #[new]
-    #[pyo3(signature = (name, method, takes_number = false, needs_tensor = false))]
+    #[pyo3(signature = (name, method, takes_number = false, needs_tensor = false), text_signature = None)]
     fn new(name: Py<PyString>, method: Py<PyAny>, takes_number: bool, needs_tensor: bool) -> Function {
         Function { name, method, takes_number, needs_tensor }
     }

@@ -143,6 +143,7 @@ impl PyNode {
         Ok(PyNode(OnceLock::new()))
     }
 
+    /// The name of the rule, such as "MulBackward0".
     fn name(&self) -> PyResult<String> {
         Ok(self.node()?.name.to_string())
     }
@@ -318,6 +319,7 @@ fn call_rule(rule: &Py<PyAny>, _saved: &Arc<Vec<Option<Saved>>>, grads: &[Option
     .map_err(callback_error)
 }
 
+/// Whether operations are recorded for gradients.
 #[pyfunction]
 pub fn is_grad_enabled() -> bool {
     tape::grad_enabled()
@@ -328,6 +330,7 @@ pub fn _set_grad_enabled(on: bool) {
     tape::set_grad_enabled(on);
 }
 
+/// Whether inference mode is on.
 #[pyfunction]
 pub fn is_inference_mode_enabled() -> bool {
     tape::inference_enabled()
@@ -338,6 +341,7 @@ pub fn _set_inference_mode(on: bool) {
     tape::set_inference(on);
 }
 
+/// Whether `autograd.detect_anomaly` or `set_detect_anomaly` is on.
 #[pyfunction]
 pub fn is_anomaly_enabled() -> bool {
     tape::anomaly_enabled()

@@ -19,6 +19,7 @@ pub fn get_default_dtype(py: Python<'_>) -> PyResult<Py<PyDType>> {
     dtype(py, promote::default_dtype())
 }
 
+/// The dtype of floats that are given none: from now on `d`. TypeError unless it is a float type.
 #[pyfunction]
 pub fn set_default_dtype(d: &Bound<'_, PyAny>) -> PyResult<()> {
     match d.cast::<PyDType>() {
@@ -46,6 +47,7 @@ pub fn get_num_threads() -> usize {
     parallel::num_threads()
 }
 
+/// How many threads compute one operation. RuntimeError for a number below 1.
 #[pyfunction]
 pub fn set_num_threads(num: &Bound<'_, PyAny>) -> PyResult<()> {
     parallel::set_num_threads(threads("set_num_threads", num)?);
@@ -55,6 +57,7 @@ pub fn set_num_threads(num: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Ops run one after the other here, so this number is only kept for those who ask; 0 is "not set".
 static INTEROP: AtomicUsize = AtomicUsize::new(0);
 
+/// How many tasks run side by side; PyTorch's setting, which changes nothing here.
 #[pyfunction]
 pub fn get_num_interop_threads() -> usize {
     match INTEROP.load(Ordering::Relaxed) {
@@ -63,6 +66,7 @@ pub fn get_num_interop_threads() -> usize {
     }
 }
 
+/// Remember a number for `get_num_interop_threads`. RuntimeError for one below 1.
 #[pyfunction]
 pub fn set_num_interop_threads(num: &Bound<'_, PyAny>) -> PyResult<()> {
     INTEROP.store(threads("set_num_interop_threads", num)?, Ordering::Relaxed);
@@ -94,6 +98,7 @@ pub fn print_options() -> (usize, f64, usize, i64, Option<bool>) {
     (o.precision, o.threshold, o.edgeitems, o.linewidth, o.sci_mode)
 }
 
+/// How tensors are printed: what is None stays, a `profile` ("default", "short", "full") comes first.
 #[pyfunction]
 #[pyo3(signature = (precision = None, threshold = None, edgeitems = None, linewidth = None, profile = None, sci_mode = None))]
 pub fn set_print_options(

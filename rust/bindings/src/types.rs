@@ -32,16 +32,19 @@ impl PyDType {
         self.0.name().to_string()
     }
 
+    /// Whether the dtype is float16, bfloat16, float32 or float64.
     #[getter]
     fn is_floating_point(&self) -> bool {
         self.0.is_float()
     }
 
+    /// False: no dtype here is complex.
     #[getter]
     fn is_complex(&self) -> bool {
         false
     }
 
+    /// Whether the dtype has negative numbers.
     #[getter]
     fn is_signed(&self) -> bool {
         self.0.is_signed()
@@ -53,6 +56,7 @@ impl PyDType {
         self.0.size()
     }
 
+    /// The dtype itself: none is complex.
     fn to_real(slf: Py<Self>) -> Py<Self> {
         slf
     }
@@ -103,11 +107,13 @@ impl PyDevice {
         Ok(parsed)
     }
 
+    /// The kind of the device: "cpu" or "meta".
     #[getter(r#type)]
     fn kind(&self) -> String {
         self.device.to_string()
     }
 
+    /// The number of the device among its kind, or None.
     #[getter]
     fn index(&self) -> Option<usize> {
         self.index

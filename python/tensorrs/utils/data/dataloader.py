@@ -135,6 +135,7 @@ class DataLoader(Generic[T_co]):
 
     @property
     def multiprocessing_context(self) -> Any:
+        """How workers start: a context of `multiprocessing`, "thread", or None for the default."""
         return self.__context
 
     @multiprocessing_context.setter

@@ -67,6 +67,7 @@ class ConcatDataset(Dataset[T_co]):
 
     @staticmethod
     def cumsum(sequence: Sequence[Any]) -> list[int]:
+        """Where each data set ends: the running sum of their lengths."""
         return list(accumulate(len(dataset) for dataset in sequence))
 
     def __len__(self) -> int:

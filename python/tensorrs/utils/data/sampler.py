@@ -68,7 +68,7 @@ class RandomSampler(Sampler[int]):
 
     @property
     def num_samples(self) -> int:
-        # The data source may grow while it is used.
+        """How many indices are drawn: the length of the data unless given, asked anew as the data may grow."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:

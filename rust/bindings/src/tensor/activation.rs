@@ -8,23 +8,28 @@ use crate::border::{PyTensor, run, run_inplace};
 
 #[pymethods]
 impl PyTensor {
+    /// max(0, x) for each element.
     #[pyo3(name = "relu")]
     fn relu_method(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.relu())
     }
 
+    /// `relu`, written into this tensor.
     #[pyo3(name = "relu_")]
     fn relu_method_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.relu_())
     }
 
+    /// x where positive, weight * x elsewhere. `weight` has one number, or one for each channel (dim 1).
+    /// He et al., arXiv:1502.01852.
     #[pyo3(name = "prelu")]
     fn prelu_method(&self, py: Python<'_>, weight: Arg) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.prelu(&weight.0))
     }
 
+    /// x where |x| > lambd, 0 elsewhere.
     #[pyo3(name = "hardshrink", signature = (lambd = 0.5))]
     fn hardshrink_method(&self, py: Python<'_>, lambd: f64) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
@@ -47,7 +52,8 @@ macro_rules! functions {
 /// As `functions!` for the in-place forms.
 macro_rules! inplace_functions {
     ($($name:ident($($arg:ident: $type:ty $(= $default:expr)?),*);)*) => {
-        $(#[pyfunction]
+        $(#[doc = concat!("`", stringify!($name), "(x)` is the function without the underscore, written into `input`.")]
+        #[pyfunction]
         #[pyo3(signature = (input $(, $arg $(= $default)?)*))]
         pub fn $name<'py>(input: &Bound<'py, PyTensor> $(, $arg: $type)*) -> PyResult<Bound<'py, PyTensor>> {
             run_inplace(input, |x| x.$name($($arg),*))

@@ -121,6 +121,7 @@ impl PyTensor {
         self.tensor(py).base().is_some()
     }
 
+    /// Whether the tensor was made in inference mode.
     fn is_inference(&self, py: Python<'_>) -> bool {
         self.tensor(py).is_inference()
     }
@@ -171,6 +172,7 @@ impl PyTensor {
         Ok(())
     }
 
+    /// Whether `retain_grad` was asked of a tensor that is no leaf.
     #[getter]
     fn retains_grad(&self, py: Python<'_>) -> bool {
         self.tensor(py).meta_opt().is_some_and(|m| m.state().retains_grad)

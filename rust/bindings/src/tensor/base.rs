@@ -80,6 +80,7 @@ impl PyTensor {
         wrap_as(cls, t.with_edge(t.edge().map_err(raise)?))
     }
 
+    /// The sizes of the dimensions.
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         crate::types::size(py, self.tensor(py).shape())
@@ -115,36 +116,44 @@ impl PyTensor {
         }
     }
 
+    /// Where the first element lies in the storage, counted in elements.
     fn storage_offset(&self, py: Python<'_>) -> usize {
         self.tensor(py).layout().offset
     }
 
+    /// The number of dimensions.
     #[getter]
     fn ndim(&self, py: Python<'_>) -> usize {
         self.tensor(py).rank()
     }
 
+    /// The number of dimensions.
     fn dim(&self, py: Python<'_>) -> usize {
         self.tensor(py).rank()
     }
 
+    /// Another name of `dim`.
     fn ndimension(&self, py: Python<'_>) -> usize {
         self.tensor(py).rank()
     }
 
+    /// The number of elements.
     fn numel(&self, py: Python<'_>) -> usize {
         self.tensor(py).numel()
     }
 
+    /// Another name of `numel`.
     fn nelement(&self, py: Python<'_>) -> usize {
         self.tensor(py).numel()
     }
 
+    /// The type of the elements.
     #[getter]
     fn dtype(&self, py: Python<'_>) -> PyResult<Py<PyDType>> {
         crate::types::dtype(py, self.tensor(py).dtype())
     }
 
+    /// Where the memory is.
     #[getter]
     fn device(&self, py: Python<'_>) -> PyDevice {
         crate::types::device(self.tensor(py).device())
@@ -165,55 +174,66 @@ impl PyTensor {
         self.tensor(py).dtype().size()
     }
 
+    /// Bytes of one element.
     #[getter]
     fn itemsize(&self, py: Python<'_>) -> usize {
         self.tensor(py).dtype().size()
     }
 
+    /// Bytes of all elements.
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> usize {
         let t = self.tensor(py);
         t.numel() * t.dtype().size()
     }
 
+    /// Whether the elements lie in memory row by row without gaps, or as `memory_format` asks.
     #[pyo3(signature = (memory_format = None))]
     fn is_contiguous(&self, py: Python<'_>, memory_format: Option<Bound<'_, PyAny>>) -> bool {
         let _ = memory_format;
         self.tensor(py).is_contiguous()
     }
 
+    /// Whether the dtype is float16, bfloat16, float32 or float64.
     fn is_floating_point(&self, py: Python<'_>) -> bool {
         self.tensor(py).dtype().is_float()
     }
 
+    /// False: no dtype here is complex.
     fn is_complex(&self) -> bool {
         false
     }
 
+    /// Whether the dtype has negative numbers.
     fn is_signed(&self, py: Python<'_>) -> bool {
         self.tensor(py).dtype().is_signed()
     }
 
+    /// Whether the memory is a GPU's: False.
     #[getter]
     fn is_cuda(&self) -> bool {
         false
     }
 
+    /// Whether the memory is the CPU's.
     #[getter]
     fn is_cpu(&self, py: Python<'_>) -> bool {
         self.tensor(py).device() == Device::Cpu
     }
 
+    /// Whether there is no memory, only a shape and a dtype.
     #[getter]
     fn is_meta(&self, py: Python<'_>) -> bool {
         self.tensor(py).device() == Device::Meta
     }
 
+    /// False: every element is stored.
     #[getter]
     fn is_sparse(&self) -> bool {
         false
     }
 
+    /// False: elements are stored as they are.
     #[getter]
     fn is_quantized(&self) -> bool {
         false

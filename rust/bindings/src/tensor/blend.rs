@@ -32,10 +32,11 @@ fn bounds(min: Option<Operand>, max: Option<Operand>) -> PyResult<Bounds> {
 }
 
 macro_rules! clamps {
-    ($($name:ident, $inplace:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $inplace:ident;)*) => {
         #[pymethods]
         impl PyTensor {
-            $(#[pyo3(signature = (min = None, max = None))]
+            $($(#[$doc])*
+            #[pyo3(signature = (min = None, max = None))]
             fn $name(&self, py: Python<'_>, min: Option<Operand>, max: Option<Operand>) -> PyResult<Py<PyTensor>> {
                 let (x, bounds) = (self.tensor(py), bounds(min, max)?);
                 run(py, x.numel(), || match &bounds {
@@ -44,6 +45,7 @@ macro_rules! clamps {
                 })
             }
 
+            #[doc = concat!("`", stringify!($name), "`, written into this tensor.")]
             #[pyo3(signature = (min = None, max = None))]
             fn $inplace<'py>(
                 slf: &Bound<'py, Self>,
@@ -63,17 +65,24 @@ macro_rules! clamps {
     };
 }
 
-clamps! { clamp, clamp_; clip, clip_; }
+clamps! {
+    /// min(max(x, min), max) for each element; the bounds are numbers or tensors. RuntimeError without any bound.
+    clamp, clamp_;
+    /// Another name of `clamp`.
+    clip, clip_;
+}
 
 macro_rules! one_bound {
-    ($($name:ident, $inplace:ident, $bound:ident, $number:ident, $tensor:ident, $node:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $inplace:ident, $bound:ident, $number:ident, $tensor:ident, $node:literal;)*) => {
         #[pymethods]
         impl PyTensor {
-            $(fn $name(&self, py: Python<'_>, $bound: Operand) -> PyResult<Py<PyTensor>> {
+            $($(#[$doc])*
+            fn $name(&self, py: Python<'_>, $bound: Operand) -> PyResult<Py<PyTensor>> {
                 let x = self.tensor(py);
                 run(py, x.numel(), || one_bound!(x, $bound.0, $number, $tensor, $node))
             }
 
+            #[doc = concat!("`", stringify!($name), "`, written into this tensor.")]
             fn $inplace<'py>(slf: &Bound<'py, Self>, $bound: Operand) -> PyResult<Bound<'py, Self>> {
                 run_inplace(slf, |x| {
                     x.check_overlap(&[&$bound.0])?;
@@ -91,12 +100,15 @@ macro_rules! one_bound {
 }
 
 one_bound! {
+    /// max(x, min) for each element.
     clamp_min, clamp_min_, min, clamp_min, clamp_min_tensor, "ClampMinBackward1";
+    /// min(x, max) for each element.
     clamp_max, clamp_max_, max, clamp_max, clamp_max_tensor, "ClampMaxBackward1";
 }
 
 #[pymethods]
 impl PyTensor {
+    /// x + weight * (end - x) for each element; `weight` is a number or a tensor.
     fn lerp(&self, py: Python<'_>, end: Arg, weight: Operand) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || match weight.0.is_wrapped() {
@@ -105,6 +117,7 @@ impl PyTensor {
         })
     }
 
+    /// `lerp`, written into this tensor.
     fn lerp_<'py>(slf: &Bound<'py, Self>, end: Arg, weight: Operand) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| match weight.0.is_wrapped() {
             true => x.lerp_(&end.0, weight.0.item()?),

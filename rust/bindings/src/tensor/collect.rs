@@ -20,6 +20,7 @@ macro_rules! with_inplace {
                     run(py, $x.numel(), || $body)
                 }
 
+                #[doc = concat!("`", stringify!($name), "`, written into this tensor.")]
                 #[pyo3(signature = ($($sig)*))]
                 fn $inplace<'py>(slf: &Bound<'py, Self>, $($arg: $ty),*) -> PyResult<Bound<'py, Self>> {
                     run_inplace(slf, |x| x.inplace(|$x| $body))

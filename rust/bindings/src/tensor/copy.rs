@@ -34,10 +34,11 @@ impl Target {
 }
 
 macro_rules! casts {
-    ($($name:ident, $dtype:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $dtype:ident;)*) => {
         #[pymethods]
         impl PyTensor {
-            $(#[pyo3(signature = (memory_format = None))]
+            $($(#[$doc])*
+            #[pyo3(signature = (memory_format = None))]
             fn $name(&self, py: Python<'_>, memory_format: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyTensor>> {
                 let _ = memory_format;
                 let x = self.tensor(py);
@@ -48,15 +49,25 @@ macro_rules! casts {
 }
 
 casts! {
+    /// The elements as float32; the tensor itself if it has that dtype.
     float, F32;
+    /// The elements as float64; the tensor itself if it has that dtype.
     double, F64;
+    /// The elements as float16; the tensor itself if it has that dtype.
     half, F16;
+    /// The elements as bfloat16; the tensor itself if it has that dtype.
     bfloat16, BF16;
+    /// The elements as uint8; the tensor itself if it has that dtype.
     byte, U8;
+    /// The elements as int8; the tensor itself if it has that dtype.
     char, I8;
+    /// The elements as int16; the tensor itself if it has that dtype.
     short, I16;
+    /// The elements as int32; the tensor itself if it has that dtype.
     int, I32;
+    /// The elements as int64; the tensor itself if it has that dtype.
     long, I64;
+    /// True where an element is not zero; the tensor itself if its dtype is bool.
     bool, Bool;
 }
 
@@ -102,6 +113,7 @@ impl PyTensor {
         run(py, x.numel(), || if target.copy && dtype == x.dtype() { x.dup() } else { x.to_dtype(dtype) })
     }
 
+    /// The elements in the dtype of `other`; the tensor itself if it has that.
     fn type_as(slf: &Bound<'_, Self>, other: Arg) -> PyResult<Py<PyTensor>> {
         let (py, x) = (slf.py(), slf.get().tensor(slf.py()));
         run(py, x.numel(), || x.to_dtype(other.0.dtype()))
@@ -145,6 +157,7 @@ impl PyTensor {
         })
     }
 
+    /// All elements set to 0.
     fn zero_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.zero_())
     }

@@ -298,7 +298,8 @@ pub fn eye<'py>(
 }
 
 macro_rules! like {
-    ($($name:ident, $new:ident, |$layout:ident, $dtype:ident, $device:ident $(, $value:ident)?| $make:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $new:ident, |$layout:ident, $dtype:ident, $device:ident $(, $value:ident)?| $make:expr;)*) => {$(
+        $(#[$doc])*
         #[pyfunction]
         #[pyo3(signature = (input, $($value,)? **kwargs))]
         pub fn $name<'py>(py: Python<'py>, input: Arg, $($value: Number,)? kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Py<PyTensor>> {
@@ -312,14 +313,19 @@ macro_rules! like {
 }
 
 like! {
+    /// Zeros in the shape, dtype and memory order of `input`, unless others are given.
     zeros_like, new_zeros, |layout, dtype, device| Tensor::zeros_on(layout, dtype, device);
+    /// Ones in the shape, dtype and memory order of `input`, unless others are given.
     ones_like, new_ones, |layout, dtype, device| Tensor::full_on(layout, Scalar::Int(1), dtype, device);
+    /// Memory as it is found, in the shape, dtype and memory order of `input`, unless others are given.
     empty_like, new_empty, |layout, dtype, device| Tensor::empty_on(layout, dtype, device);
+    /// `fill_value` in the shape, dtype and memory order of `input`, unless others are given.
     full_like, new_full, |layout, dtype, device, fill_value| Tensor::full_on(layout, fill_value.0, dtype, device);
 }
 
 #[pymethods]
 impl PyTensor {
+    /// Zeros of shape `size`, in this tensor's dtype unless `dtype` is given.
     #[pyo3(signature = (*size, **kwargs))]
     fn new_zeros<'py>(
         &self,
@@ -330,6 +336,7 @@ impl PyTensor {
         self.new_filled(py, "new_zeros", sizes("new_zeros", size, kwargs)?, Some(Scalar::Int(0)), kwargs)
     }
 
+    /// Ones of shape `size`, in this tensor's dtype unless `dtype` is given.
     #[pyo3(signature = (*size, **kwargs))]
     fn new_ones<'py>(
         &self,
@@ -340,6 +347,7 @@ impl PyTensor {
         self.new_filled(py, "new_ones", sizes("new_ones", size, kwargs)?, Some(Scalar::Int(1)), kwargs)
     }
 
+    /// Memory of shape `size` as it is found, in this tensor's dtype unless `dtype` is given.
     #[pyo3(signature = (*size, **kwargs))]
     fn new_empty<'py>(
         &self,
@@ -350,6 +358,7 @@ impl PyTensor {
         self.new_filled(py, "new_empty", sizes("new_empty", size, kwargs)?, None, kwargs)
     }
 
+    /// `fill_value` in the shape `size`, in this tensor's dtype unless `dtype` is given.
     #[pyo3(signature = (size, fill_value, **kwargs))]
     fn new_full<'py>(
         &self,

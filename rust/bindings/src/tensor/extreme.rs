@@ -40,10 +40,11 @@ fn which(name: &str, ob: &Bound<'_, PyAny>) -> PyResult<Which> {
 }
 
 macro_rules! extremes {
-    ($($name:ident, $all:ident, $dim:ident, $two:ident, $flat:ident, $arg:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $all:ident, $dim:ident, $two:ident, $flat:ident, $arg:ident, $which:literal;)*) => {
         #[pymethods]
         impl PyTensor {
             $(
+                $(#[$doc])*
                 #[pyo3(signature = (dim = None, keepdim = false, *, other = None))]
                 fn $name<'py>(
                     &self,
@@ -66,12 +67,14 @@ macro_rules! extremes {
                     Ok(one.into_bound(py).into_any())
                 }
 
+                #[doc = concat!("The ", $which, " element, of all or over one or several `dim`; equal ones share the gradient.")]
                 #[pyo3(signature = (dim = None, keepdim = false))]
                 fn $flat(&self, py: Python<'_>, dim: Option<Dims>, keepdim: bool) -> PyResult<Py<PyTensor>> {
                     let x = self.tensor(py);
                     run(py, x.numel(), || x.$flat(&dim.unwrap_or_default().0, keepdim))
                 }
 
+                #[doc = concat!("The index of the ", $which, " element along `dim`, int64; without `dim` in the flattened tensor.")]
                 #[pyo3(signature = (dim = None, keepdim = false))]
                 fn $arg(&self, py: Python<'_>, dim: Option<isize>, keepdim: bool) -> PyResult<Py<PyTensor>> {
                     let x = self.tensor(py);
@@ -82,12 +85,17 @@ macro_rules! extremes {
     };
 }
 extremes! {
-    max, max_all, max_dim, maximum, amax, argmax;
-    min, min_all, min_dim, minimum, amin, argmin;
+    /// max(): the greatest element. max(dim): (values, indices) along `dim`. max(other): the greater of each pair.
+    /// Any nan is the greatest. The gradient of equal elements is shared by `max()`. RuntimeError for no elements.
+    max, max_all, max_dim, maximum, amax, argmax, "greatest";
+    /// min(): the smallest element. min(dim): (values, indices) along `dim`. min(other): the smaller of each pair.
+    /// Any nan is the smallest. The gradient of equal elements is shared by `min()`. RuntimeError for no elements.
+    min, min_all, min_dim, minimum, amin, argmin, "smallest";
 }
 
 #[pymethods]
 impl PyTensor {
+    /// (min, max): the smallest and the greatest element, of all or along `dim`.
     #[pyo3(signature = (*, dim = None, keepdim = false))]
     fn aminmax<'py>(
         &self,

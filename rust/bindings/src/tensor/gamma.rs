@@ -7,62 +7,89 @@ use crate::border::{PyTensor, run, run_inplace};
 use crate::tensor::extreme::pair;
 
 macro_rules! unary {
-    ($($name:ident, $inplace:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $inplace:ident;)*) => {
         #[pymethods]
         impl PyTensor {
-            $(fn $name(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
+            $($(#[$doc])*
+            fn $name(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
                 let x = self.tensor(py);
                 run(py, x.numel(), || x.$name())
             }
 
+            #[doc = concat!("`", stringify!($name), "`, written into this tensor.")]
             fn $inplace<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
                 run_inplace(slf, |x| x.inplace(|x| x.$name()))
             })*
         }
     };
 }
-unary! { i0, i0_; }
+unary! {
+    /// The modified Bessel function of the first kind of order 0 of each element.
+    i0, i0_;
+}
 
 macro_rules! binary {
-    ($($name:ident, $inplace:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $inplace:ident;)*) => {
         #[pymethods]
         impl PyTensor {
-            $(fn $name(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
+            $($(#[$doc])*
+            fn $name(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
                 let x = self.tensor(py);
                 run(py, x.numel(), || x.$name(&other.0))
             }
 
+            #[doc = concat!("`", stringify!($name), "`, written into this tensor.")]
             fn $inplace<'py>(slf: &Bound<'py, Self>, other: Arg) -> PyResult<Bound<'py, Self>> {
                 run_inplace(slf, |x| x.inplace(|x| x.$name(&other.0)))
             })*
         }
     };
 }
-binary! { igamma, igamma_; igammac, igammac_; }
+binary! {
+    /// The lower incomplete gamma function, regularised: the integral of t^(x-1) e^-t from 0 to `other`, over Gamma(x).
+    igamma, igamma_;
+    /// 1 - igamma(x, other), accurate where that is small.
+    igammac, igammac_;
+}
 
 /// Methods that give the tensor itself: it has no imaginary part and is stored as it is.
 macro_rules! itself {
-    ($($name:ident),*) => {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         #[pymethods]
         impl PyTensor {
-            $(fn $name<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+            $($(#[$doc])*
+            fn $name<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
                 slf.clone()
             })*
         }
     };
 }
-itself!(conj, conj_physical, conj_physical_, resolve_conj, resolve_neg);
+itself! {
+    /// The tensor itself: it has no imaginary part.
+    conj,
+    /// The tensor itself: it has no imaginary part.
+    conj_physical,
+    /// The tensor itself: it has no imaginary part.
+    conj_physical_,
+    /// The tensor itself: it is stored as it is.
+    resolve_conj,
+    /// The tensor itself: it is stored as it is.
+    resolve_neg,
+}
 
 #[pymethods]
 impl PyTensor {
+    /// False: no tensor is stored as the conjugate of another.
     fn is_conj(&self) -> bool {
         false
     }
 
+    /// False: no tensor is stored as the negative of another.
     fn is_neg(&self) -> bool {
         false
     }
 
+    /// The tensor itself: it has no imaginary part.
     #[getter]
     fn real<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
         slf.clone()
@@ -80,10 +107,12 @@ impl PyTensor {
         run(py, x.numel(), || x.mvlgamma(p))
     }
 
+    /// `mvlgamma`, written into this tensor.
     fn mvlgamma_<'py>(slf: &Bound<'py, Self>, p: i64) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.inplace(|x| x.mvlgamma(p)))
     }
 
+    /// `polygamma`, written into this tensor.
     fn polygamma_<'py>(slf: &Bound<'py, Self>, n: usize) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.inplace(|x| x.polygamma(n)))
     }

@@ -128,16 +128,19 @@ pub fn _linalg_lstsq(py: Python<'_>, a: Arg, b: Arg, pinv: Arg, residuals: bool)
 
 #[pymethods]
 impl PyTensor {
+    /// The determinant of each square matrix (..., n, n): (...).
     fn det(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, work(&x), || x.det())
     }
 
+    /// The inverse of each square matrix (..., n, n). `linalg.LinAlgError` for a singular one.
     fn inverse(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, work(&x), || Ok(x.inv_ex(true)?.swap_remove(0)))
     }
 
+    /// sum_k A^k / k! for each square matrix (..., n, n).
     fn matrix_exp(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, work(&x), || x.matrix_exp())
@@ -177,18 +180,21 @@ impl PyTensor {
         run(py, work(&x), || x.ormqr(&input2.0, &input3.0, left, transpose))
     }
 
+    /// (a, tau): the QR decomposition of each matrix as LAPACK leaves it, R above and Householder vectors below.
     fn geqrf<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let x = self.tensor(py);
         let found = parts(py, &x, || x.geqrf())?;
         crate::types::named(py, "geqrf", found)
     }
 
+    /// (sign, logabsdet) of the determinant of each square matrix (..., n, n).
     fn slogdet<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let x = self.tensor(py);
         let found = parts(py, &x, || x.slogdet())?;
         crate::types::named(py, "slogdet", found)
     }
 
+    /// beta * x + alpha * sum_i batch1[i] @ batch2[i], with x broadcast to (n, p).
     #[pyo3(signature = (batch1, batch2, *, beta = Number(Scalar::Int(1)), alpha = Number(Scalar::Int(1))))]
     fn addbmm(
         &self,
@@ -202,6 +208,7 @@ impl PyTensor {
         run(py, work(&batch1.0), || x.addbmm(&batch1.0, &batch2.0, beta.0, alpha.0))
     }
 
+    /// `addbmm`, written into this tensor.
     #[pyo3(signature = (batch1, batch2, *, beta = Number(Scalar::Int(1)), alpha = Number(Scalar::Int(1))))]
     fn addbmm_<'py>(
         slf: &Bound<'py, Self>,

@@ -58,6 +58,7 @@ impl PyGenerator {
         self.lock().seed()
     }
 
+    /// The seed this generator was last given.
     fn initial_seed(&self) -> u64 {
         self.lock().initial_seed()
     }
@@ -68,6 +69,7 @@ impl PyGenerator {
         crate::border::run(py, 0, || Tensor::from_slice(&state, &[state.len()]))
     }
 
+    /// Continue from a state that `get_state` gave. RuntimeError for any other tensor.
     fn set_state<'py>(slf: &Bound<'py, Self>, new_state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let t = new_state.extract::<Arg>().map_err(|_| {
             PyTypeError::new_err(format!("expected a tensorrs.ByteTensor, but got {}", type_name(new_state)))
@@ -80,10 +82,12 @@ impl PyGenerator {
         Ok(slf.clone())
     }
 
+    /// A new generator that continues as this one would.
     fn clone_state(&self) -> PyGenerator {
         PyGenerator(Arc::new(Mutex::new(self.lock().clone())))
     }
 
+    /// Where the memory is.
     #[getter]
     fn device(&self) -> PyDevice {
         device(tensorrs_core::Device::Cpu)
@@ -246,7 +250,8 @@ pub fn randperm<'py>(py: Python<'py>, n: i64, kwargs: Option<&Bound<'py, PyDict>
 }
 
 macro_rules! like {
-    ($($name:ident, $fill:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $fill:expr;)*) => {$(
+        $(#[$doc])*
         #[pyfunction]
         #[pyo3(signature = (input, **kwargs))]
         pub fn $name<'py>(py: Python<'py>, input: Arg, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Py<PyTensor>> {
@@ -264,7 +269,9 @@ macro_rules! like {
 }
 
 like! {
+    /// Numbers drawn evenly from [0, 1), in the shape and dtype of `input` unless others are given.
     rand_like, UNIT;
+    /// Numbers of the standard normal distribution, in the shape and dtype of `input` unless others are given.
     randn_like, STANDARD;
 }
 
@@ -328,10 +335,11 @@ pub fn normal<'py>(
 }
 
 macro_rules! fills {
-    ($($name:ident ($($arg:ident: $ty:ty = $default:expr),*) $fill:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident ($($arg:ident: $ty:ty = $default:expr),*) $fill:expr;)*) => {
         #[pymethods]
         impl PyTensor {
             $(
+                $(#[$doc])*
                 #[pyo3(signature = ($($arg = $default,)* *, generator = None))]
                 fn $name<'py>(slf: &Bound<'py, Self>, $($arg: $ty,)* generator: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, Self>> {
                     let generator = shared(generator)?;
@@ -343,15 +351,21 @@ macro_rules! fills {
 }
 
 fills! {
+    /// Filled with numbers drawn evenly from [from, to).
     uniform_(from: f64 = 0.0, to: f64 = 1.0) Fill::Uniform { from, to };
+    /// Filled with numbers of a normal distribution. RuntimeError for a negative `std`.
     normal_(mean: f64 = 0.0, std: f64 = 1.0) Fill::Normal { mean, std };
+    /// Filled with e^z, z normal with `mean` and `std`. RuntimeError unless `std` > 0.
     log_normal_(mean: f64 = 1.0, std: f64 = 2.0) Fill::LogNormal { mean, std };
+    /// Filled with numbers of the density sigma / (pi ((x - median)^2 + sigma^2)). RuntimeError unless `sigma` > 0.
     cauchy_(median: f64 = 0.0, sigma: f64 = 1.0) Fill::Cauchy { median, sigma };
+    /// Filled with numbers of the density lambd e^(-lambd x), x >= 0. RuntimeError unless `lambd` > 0.
     exponential_(lambd: f64 = 1.0) Fill::Exponential { lambda: lambd };
 }
 
 #[pymethods]
 impl PyTensor {
+    /// Filled with P(k) = (1 - p)^(k-1) p, k = 1, 2, ... ValueError unless 0 < p < 1.
     #[pyo3(signature = (p, *, generator = None))]
     fn geometric_<'py>(
         slf: &Bound<'py, Self>,

@@ -35,6 +35,7 @@ pub fn repeat_interleave(
 
 #[pymethods]
 impl PyTensor {
+    /// A copy with the order along `dims` reversed.
     #[pyo3(signature = (*dims, **named))]
     fn flip(
         &self,
@@ -46,6 +47,7 @@ impl PyTensor {
         run(py, x.numel(), || x.flip(&dims))
     }
 
+    /// A copy with the order of the columns (dimension 1) reversed.
     fn fliplr(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || match x.rank() {
@@ -54,6 +56,7 @@ impl PyTensor {
         })
     }
 
+    /// A copy with the order of the rows (dimension 0) reversed.
     fn flipud(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || match x.rank() {
@@ -62,12 +65,14 @@ impl PyTensor {
         })
     }
 
+    /// A copy with the elements moved by `shifts` along `dims`, round the end; without `dims` in the flattened tensor.
     #[pyo3(signature = (shifts, dims = None))]
     fn roll(&self, py: Python<'_>, shifts: Dims, dims: Option<Dims>) -> PyResult<Py<PyTensor>> {
         let (x, dims) = (self.tensor(py), dims.unwrap_or_default());
         run(py, x.numel(), || x.roll(&shifts.0, &dims.0))
     }
 
+    /// Copies side by side: `repeats[i]` of them along dimension i, new dimensions first.
     #[pyo3(signature = (*repeats, **named))]
     fn repeat(
         &self,
@@ -79,6 +84,7 @@ impl PyTensor {
         run(py, x.numel(), || x.repeat(&repeats))
     }
 
+    /// As `repeat`, with ones put before a `dims` that is too short.
     #[pyo3(signature = (*dims, **named))]
     fn tile(
         &self,
@@ -90,40 +96,47 @@ impl PyTensor {
         run(py, x.numel(), || x.tile(&dims))
     }
 
+    /// The elements on and below the diagonal `diagonal` of each matrix, 0 above.
     #[pyo3(signature = (diagonal = 0))]
     fn tril(&self, py: Python<'_>, diagonal: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.tril(diagonal))
     }
 
+    /// The elements on and above the diagonal `diagonal` of each matrix, 0 below.
     #[pyo3(signature = (diagonal = 0))]
     fn triu(&self, py: Python<'_>, diagonal: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.triu(diagonal))
     }
 
+    /// `tril`, written into this tensor.
     #[pyo3(signature = (diagonal = 0))]
     fn tril_<'py>(slf: &Bound<'py, Self>, diagonal: isize) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.inplace(|x| x.tril(diagonal)))
     }
 
+    /// `triu`, written into this tensor.
     #[pyo3(signature = (diagonal = 0))]
     fn triu_<'py>(slf: &Bound<'py, Self>, diagonal: isize) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| x.inplace(|x| x.triu(diagonal)))
     }
 
+    /// A vector as a diagonal of a matrix, or the diagonal of a matrix as a vector; `diagonal` counts upwards.
     #[pyo3(signature = (diagonal = 0))]
     fn diag(&self, py: Python<'_>, diagonal: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.diag(diagonal))
     }
 
+    /// The last dimension on the diagonal `offset` of new matrices in `dim1` and `dim2`, 0 elsewhere.
     #[pyo3(signature = (offset = 0, dim1 = -2, dim2 = -1))]
     fn diag_embed(&self, py: Python<'_>, offset: isize, dim1: isize, dim2: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.diag_embed(offset, dim1, dim2))
     }
 
+    /// All elements on the diagonal `offset` of a matrix, 0 elsewhere.
     #[pyo3(signature = (offset = 0))]
     fn diagflat(&self, py: Python<'_>, offset: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

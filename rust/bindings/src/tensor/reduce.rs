@@ -18,10 +18,11 @@ pub fn over(dim: Option<Dims>, rank: usize) -> Vec<isize> {
 
 /// Reductions over no, one or several dims, with a dtype.
 macro_rules! sums {
-    ($($name:ident),*) => {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         #[pymethods]
         impl PyTensor {
             $(
+                $(#[$doc])*
                 #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
                 fn $name(
                     &self,
@@ -38,10 +39,20 @@ macro_rules! sums {
         }
     };
 }
-sums!(sum, nansum, mean, nanmean);
+sums! {
+    /// The sum of all elements, or over `dim`; integers and bools add up as int64. `dtype` converts before.
+    sum,
+    /// As `sum`, with nan counted as 0.
+    nansum,
+    /// The mean of all elements, or over `dim`. RuntimeError for integers, unless `dtype` is a float type.
+    mean,
+    /// The mean of the elements that are not nan, of all or over `dim`; nan where all are.
+    nanmean,
+}
 
 #[pymethods]
 impl PyTensor {
+    /// The product of all elements, or along `dim`; integers and bools multiply as int64. `dtype` converts before.
     #[pyo3(signature = (dim = None, keepdim = false, *, dtype = None))]
     fn prod(
         &self,
@@ -54,18 +65,21 @@ impl PyTensor {
         run(py, x.numel(), || x.prod(dim, keepdim, dtype.map(|d| d.0)))
     }
 
+    /// Whether some element is not zero, of all or over `dim`: a bool tensor (uint8 for uint8).
     #[pyo3(signature = (dim = None, keepdim = false))]
     fn any(&self, py: Python<'_>, dim: Option<Dims>, keepdim: bool) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.any(dim.as_ref().map(|d| d.0.as_slice()), keepdim))
     }
 
+    /// Whether all elements are not zero, of all or over `dim`: a bool tensor (uint8 for uint8).
     #[pyo3(signature = (dim = None, keepdim = false))]
     fn all(&self, py: Python<'_>, dim: Option<Dims>, keepdim: bool) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.all(dim.as_ref().map(|d| d.0.as_slice()), keepdim))
     }
 
+    /// How many elements are not zero, of all or over `dim`: int64.
     #[pyo3(signature = (dim = None))]
     fn count_nonzero(&self, py: Python<'_>, dim: Option<Dims>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

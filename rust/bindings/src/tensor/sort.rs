@@ -9,10 +9,11 @@ use crate::border::{PyTensor, call, run, wrap};
 use crate::tensor::extreme::pair;
 
 macro_rules! medians {
-    ($($name:ident, $skip_nan:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $skip_nan:literal;)*) => {
         #[pymethods]
         impl PyTensor {
             $(
+                $(#[$doc])*
                 #[pyo3(signature = (dim = None, keepdim = None))]
                 fn $name<'py>(
                     &self,
@@ -39,12 +40,15 @@ macro_rules! medians {
     };
 }
 medians! {
+    /// median(): the middle element. median(dim): (values, indices) along `dim`. The lower of two middle ones.
     median, false;
+    /// As `median`, with nan left out.
     nanmedian, true;
 }
 
 #[pymethods]
 impl PyTensor {
+    /// (values, indices) in ascending order along `dim`, or `descending`; nan is the greatest. `stable` keeps equal ones.
     #[pyo3(signature = (dim = -1, descending = false, *, stable = None))]
     fn sort<'py>(
         &self,
@@ -57,6 +61,7 @@ impl PyTensor {
         pair(py, "sort", x.numel(), || x.sort(dim, descending, stable))
     }
 
+    /// The indices that sort along `dim`: those of `sort`.
     #[pyo3(signature = (dim = -1, descending = false, *, stable = None))]
     fn argsort(
         &self,
@@ -76,6 +81,8 @@ impl PyTensor {
         run(py, x.numel(), || x.sort(0, false, None).map(|(values, _)| values))
     }
 
+    /// (values, indices) of the `k` greatest elements along `dim`, or the smallest unless `largest`.
+    /// RuntimeError for `k` out of range.
     #[pyo3(signature = (k, dim = -1, largest = true, sorted = true))]
     fn topk<'py>(
         &self,
@@ -90,6 +97,7 @@ impl PyTensor {
         pair(py, "topk", x.numel(), || x.topk(k, dim, largest))
     }
 
+    /// (values, indices) of the `k`th smallest element along `dim`, from 1 on. RuntimeError for `k` out of range.
     #[pyo3(signature = (k, dim = -1, keepdim = false))]
     fn kthvalue<'py>(
         &self,
@@ -102,6 +110,8 @@ impl PyTensor {
         pair(py, "kthvalue", x.numel(), || x.kthvalue(k, dim, keepdim))
     }
 
+    /// The different elements, sorted; along `dim` the different slices. With `return_inverse` also where each element
+    /// went, with `return_counts` how often each occurs.
     #[pyo3(signature = (sorted = true, return_inverse = false, return_counts = false, dim = None))]
     fn unique<'py>(
         &self,
@@ -116,6 +126,7 @@ impl PyTensor {
         distinct(py, x.numel(), return_inverse, return_counts, || x.unique(dim))
     }
 
+    /// As `unique`, but equal elements fall together only where they are neighbours, in the given order.
     #[pyo3(signature = (return_inverse = false, return_counts = false, dim = None))]
     fn unique_consecutive<'py>(
         &self,

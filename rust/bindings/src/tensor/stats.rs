@@ -40,10 +40,11 @@ fn sample(
 }
 
 macro_rules! spreads {
-    (one: $($one:ident),*; two: $($two:ident),*) => {
+    (one: $($(#[$doc:meta])* $one:ident),*; two: $($(#[$docs:meta])* $two:ident),*) => {
         #[pymethods]
         impl PyTensor {
             $(
+                $(#[$doc])*
                 #[pyo3(signature = (dim = None, unbiased = None, keepdim = false, *, correction = None))]
                 fn $one(
                     &self,
@@ -59,6 +60,7 @@ macro_rules! spreads {
                 }
             )*
             $(
+                $(#[$docs])*
                 #[pyo3(signature = (dim = None, unbiased = None, keepdim = false, *, correction = None))]
                 fn $two<'py>(
                     &self,
@@ -76,10 +78,22 @@ macro_rules! spreads {
         }
     };
 }
-spreads!(one: var, std; two: var_mean, std_mean);
+spreads! {
+    one:
+        /// sum (x - mean)^2 / max(0, n - correction) of all elements or over `dim`; `unbiased` is a `correction` of 1 or 0.
+        var,
+        /// The square root of `var`, with the same arguments.
+        std;
+    two:
+        /// (var, mean), with the arguments of `var`.
+        var_mean,
+        /// (std, mean), with the arguments of `std`.
+        std_mean
+}
 
 #[pymethods]
 impl PyTensor {
+    /// (sum |x|^p)^(1/p) of all elements or over `dim`; `p` a number, inf, -inf, "fro" (p = 2) or "nuc" (singular values).
     #[pyo3(signature = (p = None, dim = None, keepdim = false, dtype = None))]
     fn norm(
         &self,
@@ -109,6 +123,7 @@ impl PyTensor {
         run(py, x.numel(), || x.vector_norm(order, &dims, keepdim, dtype.map(|d| d.0)))
     }
 
+    /// (sum |x - other|^p)^(1/p) over all elements, broadcast.
     #[pyo3(signature = (other, p = Number(tensorrs_core::Scalar::Int(2))))]
     fn dist(&self, py: Python<'_>, other: Arg, p: Number) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
@@ -122,6 +137,7 @@ impl PyTensor {
         run(py, x.numel(), || x.bincount(weights.as_ref().map(|w| &w.0), minlength))
     }
 
+    /// log(sum e^x) over `dim`, without overflow between.
     #[pyo3(signature = (dim, keepdim = false))]
     fn logsumexp(&self, py: Python<'_>, dim: Dims, keepdim: bool) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

@@ -47,6 +47,8 @@ impl PyTensor {
         run(py, 0, || x.view_sizes(&sizes))
     }
 
+    /// The same elements in the shape `shape`, one size may be -1; a view where strides allow, otherwise a copy.
+    /// RuntimeError unless the number of elements fits.
     #[pyo3(signature = (*shape, **named))]
     fn reshape(
         &self,
@@ -58,12 +60,14 @@ impl PyTensor {
         run(py, x.numel(), || x.reshape_sizes(&sizes))
     }
 
+    /// The same elements in the shape of `other`, sharing memory.
     fn view_as(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         let sizes: Vec<isize> = other.0.shape().iter().map(|&n| n as isize).collect();
         run(py, 0, || x.view_sizes(&sizes))
     }
 
+    /// The same elements in the shape of `other`; a view where strides allow, otherwise a copy.
     fn reshape_as(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         let sizes: Vec<isize> = other.0.shape().iter().map(|&n| n as isize).collect();
@@ -84,12 +88,14 @@ impl PyTensor {
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
+    /// A view with dimensions of size 1 repeated to the shape of `other`.
     fn expand_as(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         let sizes: Vec<isize> = other.0.shape().iter().map(|&n| n as isize).collect();
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
+    /// A view with dimensions of size 1 repeated to `size`. RuntimeError where sizes differ otherwise.
     #[pyo3(signature = (*size, **named))]
     fn broadcast_to(
         &self,
@@ -101,32 +107,39 @@ impl PyTensor {
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
+    /// A view with `dim0` and `dim1` exchanged.
     fn transpose(&self, py: Python<'_>, dim0: isize, dim1: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, 0, || x.transpose(dim0, dim1))
     }
 
+    /// Another name of `transpose`.
     fn swapaxes(&self, py: Python<'_>, axis0: isize, axis1: isize) -> PyResult<Py<PyTensor>> {
         self.transpose(py, axis0, axis1)
     }
 
+    /// Another name of `transpose`.
     fn swapdims(&self, py: Python<'_>, dim0: isize, dim1: isize) -> PyResult<Py<PyTensor>> {
         self.transpose(py, dim0, dim1)
     }
 
+    /// `transpose`, written into this tensor.
     fn transpose_<'py>(slf: &Bound<'py, Self>, dim0: isize, dim1: isize) -> PyResult<Bound<'py, Self>> {
         reshape_inplace(slf, |x| x.transpose(dim0, dim1))
     }
 
+    /// A view of a matrix with rows and columns exchanged; vectors and numbers stay. RuntimeError for more dimensions.
     fn t(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, 0, || x.t())
     }
 
+    /// `t`, written into this tensor.
     fn t_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         reshape_inplace(slf, |x| x.t())
     }
 
+    /// The view with all dimensions in reverse order.
     #[getter(T)]
     fn reversed(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
@@ -146,6 +159,7 @@ impl PyTensor {
         run(py, 0, || x.transpose(-2, -1))
     }
 
+    /// A matrix with rows and columns exchanged, a view. RuntimeError for other than two dimensions.
     #[getter(H)]
     fn hermitian(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
@@ -158,6 +172,7 @@ impl PyTensor {
         run(py, 0, || x.reversed())
     }
 
+    /// The view with the last two dimensions exchanged. RuntimeError for less than two.
     #[getter(mH)]
     fn matrix_hermitian(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         self.matrix_transpose(py)
