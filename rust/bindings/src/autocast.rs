@@ -106,6 +106,7 @@ pub fn is_autocast_cache_enabled() -> bool {
     autocast::caching()
 }
 
+/// Whether casts of parameters are kept until the outermost `autocast` ends.
 #[pyfunction]
 pub fn set_autocast_cache_enabled(enabled: &Bound<'_, PyAny>) -> PyResult<()> {
     let Ok(on) = enabled.cast::<PyBool>() else {
