@@ -284,10 +284,14 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
         raise TypeError(f"expected 'shape' to be int or sequence of ints, got {type(shape).__name__}")
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
-    out = []
+    if indices.numel() and 0 in sizes:
+        raise ValueError(
+            f"'shape' cannot have zero dimensions when 'indices' is non-empty, but got {tuple(sizes)}"
+        )
+    out, rest = [], indices.to(_C.int64)
     for n in reversed(sizes):
-        out.append(indices % n if n else indices)
-        indices = indices.div(n, rounding_mode="trunc") if n else indices
+        out.append(rest % n if n else rest)
+        rest = rest.div(n, rounding_mode="floor") if n else rest
     return tuple(reversed(out))
 
 

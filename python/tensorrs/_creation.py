@@ -100,7 +100,11 @@ def logspace(
 ) -> Tensor:
     """`steps` powers of `base`: their exponents are evenly spaced from `start` to `end`, both included."""
     dtype = dtype or (_C.get_default_dtype() if out is None else out.dtype)
-    exponents = _C.linspace(start, end, steps, dtype=dtype if dtype.is_floating_point else _C.float32)
+    if dtype.is_floating_point:
+        exponents = _C.linspace(start, end, steps, dtype=dtype)
+    else:
+        # The ends are made whole first.
+        exponents = _C.linspace(int(start), int(end), steps, dtype=_C.float32)
     result = _powers(base, exponents).to(dtype)
     if out is not None:
         return out.resize_(result.shape).copy_(result)

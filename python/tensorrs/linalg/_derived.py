@@ -74,6 +74,10 @@ def matrix_norm(
         raise RuntimeError(f"linalg.matrix_norm: Order {ord:g} not supported.")
     x = A if dtype is None else A.to(dtype)
     if ord == "nuc" or abs(float(ord)) == 2:
+        if x.element_size() == 2:
+            raise NotImplementedError(
+                f"linalg.matrix_norm: Low precision dtypes not supported. Got {_scalar_type(x)}"
+            )
         s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]  # type: ignore[arg-type]
         found = s.sum(-1) if ord == "nuc" else s.amax(-1) if float(ord) > 0 else s.amin(-1)
         if keepdim:
@@ -377,6 +381,10 @@ def tensorsolve(
 
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of every element of x `(*, n)`: `(*, n, N)`; N is n unless given."""
+    if x.is_floating_point() and x.element_size() == 2:
+        raise NotImplementedError(
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {_scalar_type(x)}"
+        )
     x = x if x.dim() else x.unsqueeze(0)
     count = x.size(-1) if N is None else N
     if count <= 1:
@@ -410,8 +418,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.size(dim)} and {other.size(dim)}"
         )
-    a, b = input.roll(-1, dim), other.roll(-1, dim)
-    return give((input * b - a * other).roll(-1, dim), out)
+    return give(input.cross(other, dim), out)
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

@@ -41,11 +41,23 @@ def fold(
     return _C.col2im(input, output_size, kernel_size, dilation, padding, stride)
 
 
+def _cpp_name(dtype: _C.dtype) -> str:
+    """A dtype as the messages of PyTorch's core name it."""
+    names = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
+    names.update(int64="long", int32="int", int16="short", int8="signed char", uint8="unsigned char")
+    name = str(dtype).rpartition(".")[2]
+    return names.get(name, name)
+
+
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`y[..., o] = sum over i, j of x1[..., i] * weight[o, i, j] * x2[..., j] + bias[o]`.
 
     (*, in1) and (*, in2) become (*, out); `weight` is (out, in1, in2).
     """
+    given = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+    if len({t.dtype for t in given.values() if t is not None}) > 1:
+        named = (f"{name}: {_cpp_name(t.dtype)}" for name, t in given.items() if t is not None)
+        raise RuntimeError("All tensors must have the same dtype, got " + ", ".join(named))
     if input1.dim() != input2.dim():
         raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}")
     lead = input1.shape[:-1]
@@ -53,16 +65,17 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         if one != other:
             raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {dim}: got {one} and {other}")
     outs, *sizes = weight.shape
-    for name, given, size in zip(("input1", "input2"), (input1, input2), sizes, strict=False):
-        if given.size(-1) != size:
+    for name, one, size in zip(("input1", "input2"), (input1, input2), sizes, strict=False):
+        if one.size(-1) != size:
             raise RuntimeError(
-                f"bilinear(): {name} size does not match weight size: got {given.size(-1)} but expected {size}"
+                f"bilinear(): {name} size does not match weight size: got {one.size(-1)} but expected {size}"
             )
     if bias is not None and bias.size(0) != outs:
         raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias.size(0)} but expected {outs}")
     # (n, 1, 1, in1) @ (out, in1, in2) is (n, out, 1, in2), which is then summed with x2.
     first, second = input1.reshape(-1, 1, 1, input1.size(-1)), input2.reshape(-1, 1, 1, input2.size(-1))
-    result = (first.matmul(weight) * second).sum((-2, -1)).reshape(*lead, outs)
+    products = first.matmul(weight) * second
+    result = products.sum((-2, -1), dtype=products.dtype).reshape(*lead, outs)
     return result if bias is None else result + bias
 
 

@@ -102,9 +102,14 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         )
     if input.numel() == 0:
         return input
-    square = input.mul(input).reshape(input.size(0), 1, input.size(1), -1)
-    padded = _C.pad(square, (0, 0, size // 2, (size - 1) // 2))
-    mean = _C.avg_pool2d(padded, (size, 1), stride=1).reshape(input.size())
+    rows = (size // 2, (size - 1) // 2)
+    if input.dim() == 3:
+        padded = _C.pad(input.mul(input).unsqueeze(1), (0, 0, *rows))
+        mean = _C.avg_pool2d(padded, (size, 1), stride=1).squeeze(1)
+    else:
+        square = input.mul(input).reshape(input.size(0), 1, input.size(1), input.size(2), -1)
+        padded = _C.pad(square, (0, 0, 0, 0, *rows))
+        mean = _C.avg_pool3d(padded, (size, 1, 1), stride=1).reshape(input.size())
     return input / mean.mul(alpha).add(k).pow(beta)
 
 

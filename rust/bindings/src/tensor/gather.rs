@@ -162,7 +162,9 @@ impl PyTensor {
         accumulate: bool,
     ) -> PyResult<Py<PyTensor>> {
         let (x, picks) = (self.tensor(py), picks(indices));
-        run(py, x.numel(), || x.put(&x.picks(&picks)?, &values.0, accumulate))
+        run(py, x.numel(), || {
+            x.put(&x.picks(&picks)?, &x.put_values(&picks, &values.0, accumulate)?, accumulate)
+        })
     }
 
     /// `index_put`, written into this tensor.
@@ -174,7 +176,9 @@ impl PyTensor {
         accumulate: bool,
     ) -> PyResult<Bound<'py, Self>> {
         let picks = picks(indices);
-        run_inplace(slf, |x| x.put_(&x.picks(&picks)?, &values.0, accumulate))
+        run_inplace(slf, |x| {
+            x.put_(&x.picks(&picks)?, &x.put_values(&picks, &values.0, accumulate)?, accumulate)
+        })
     }
 }
 

@@ -283,6 +283,8 @@ impl Tensor {
         transposed: bool,
         output_padding: &[isize],
     ) -> Result<Tensor> {
+        // PyTorch casts for the functions with a number of dimensions in their name alone.
+        let _exact = crate::ops::autocast::pause();
         let rank = given_rank(weight)?;
         if self.rank() != weight.rank() || rank > 3 {
             return Err(plan::ranks(self, weight));

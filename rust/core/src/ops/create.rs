@@ -3,7 +3,7 @@
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::ops::promote::default_dtype;
+use crate::ops::promote::{check_fits, default_dtype};
 use crate::parallel;
 use crate::storage::Device;
 use crate::tensor::{Scalar, Tensor};
@@ -91,7 +91,14 @@ impl Tensor {
         if dtype == DType::F32 {
             return linspace_as(start.to::<f32>(), end.to::<f32>(), steps, dtype, |x| x.into());
         }
-        linspace_as(start.to_f64(), end.to_f64(), steps, dtype, |x| x)
+        if dtype.is_float() {
+            return linspace_as(start.to_f64(), end.to_f64(), steps, dtype, |x| x);
+        }
+        // The ends are made whole first.
+        check_fits(start, dtype)?;
+        check_fits(end, dtype)?;
+        let whole = |x: Scalar| x.to::<i64>() as f64;
+        linspace_as(whole(start), whole(end), steps, dtype, |x| x)
     }
 
     /// Ones on the diagonal of an `n` by `m` matrix.

@@ -92,11 +92,12 @@ impl Tensor {
         }
         let d = wrap_dim(dim, self.rank())?;
         let others: Vec<isize> = (0..self.rank()).filter(|&i| i != d).map(|i| i as isize).collect();
-        let norm = self.widened()?.vector_norm(p, &others, true, None)?;
+        let x = self.widened()?;
+        let norm = x.vector_norm(p, &others, true, None)?;
         let limit = Tensor::wrapped(Scalar::Float(most))?;
         let factor = limit.div(&norm.add_number(1e-7)?)?;
         let factor = Tensor::choose(&norm.gt(&limit)?, &factor, &Tensor::wrapped(Scalar::Float(1.0))?)?;
-        self.mul(&factor.to_dtype(self.dtype())?)
+        x.mul(&factor.to_dtype(x.dtype())?)?.to_dtype(self.dtype())
     }
 
     /// A copy with the elements of the given row-major numbers replaced by (or, to `add`, increased by) `source`.

@@ -3,7 +3,7 @@
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
-use crate::{missing, per_float, runtime};
+use crate::{per_float, runtime};
 
 impl Tensor {
     /// How many elements fall into each of `bins` equal intervals from `min` to `max`; of the data if these are equal.
@@ -60,7 +60,8 @@ impl Tensor {
         if bins <= 0 {
             return Err(runtime!("tensorrs.histogramdd(): bins must be > 0"));
         }
-        if !matches!(self.dtype(), DType::F32 | DType::F64) {
+        let half = matches!(self.dtype(), DType::F16 | DType::BF16);
+        if !self.dtype().is_float() || half && range.is_none() {
             return Err(Error::NotImplemented { op: "histogramdd".into(), dtype: self.dtype() });
         }
         let x = self.contiguous_data()?;
@@ -77,10 +78,10 @@ impl Tensor {
     /// A histogram of the rows of this matrix over the intervals between `edges`, a vector for each column: how many,
     /// or the sum of their `weight`; as a density if asked for.
     pub fn histogram_nd(&self, edges: &[Tensor], weight: Option<&Tensor>, density: bool) -> Result<Tensor> {
-        if !matches!(self.dtype(), DType::F32 | DType::F64) {
+        if !self.dtype().is_float() {
             return Err(Error::NotImplemented { op: "histogramdd".into(), dtype: self.dtype() });
         }
-        for e in edges {
+        for (d, e) in edges.iter().enumerate() {
             if e.rank() != 1 || e.numel() == 0 {
                 return Err(runtime!(
                     "tensorrs.histogramdd(): bins tensor should have one dimension, but got {} dimensions in the bins tensor",
@@ -88,8 +89,10 @@ impl Tensor {
                 ));
             }
             if e.dtype() != self.dtype() {
-                return Err(missing!(
-                    "tensorrs.histogramdd(): input tensor and bins tensors should have the same dtype"
+                return Err(runtime!(
+                    "tensorrs.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype {} and bins for dimension {d} with dtype {}",
+                    self.dtype().cpp_name(),
+                    e.dtype().cpp_name()
                 ));
             }
         }
@@ -105,6 +108,12 @@ impl Tensor {
                     "tensorrs.histogramdd(): if weight tensor is provided, input tensor and weight tensor should have the same dtype"
                 ));
             }
+        }
+        if matches!(self.dtype(), DType::F16 | DType::BF16) {
+            let wide = |t: &Tensor| t.cast_data(DType::F32);
+            let edges: Vec<Tensor> = edges.iter().map(wide).collect::<Result<_>>()?;
+            let weight = weight.map(wide).transpose()?;
+            return wide(self)?.histogram_nd(&edges, weight.as_ref(), density)?.cast_data(self.dtype());
         }
         let x = self.contiguous_data()?;
         let weight = weight.map(|w| w.reshape(&[n])?.contiguous_data()).transpose()?;

@@ -10,6 +10,17 @@ use crate::tensor::{Scalar, Tensor};
 use crate::{grads, index, per_dtype, runtime};
 
 impl Tensor {
+    /// What `index_put` writes: one number is converted where a mask alone says which elements get it.
+    pub fn put_values(&self, given: &[Option<Tensor>], values: &Tensor, accumulate: bool) -> Result<Tensor> {
+        let mut named = given.iter().flatten();
+        let by_mask = named.next().is_some_and(|t| t.dtype() == DType::Bool) && named.next().is_none();
+        if by_mask && values.numel() == 1 && !accumulate {
+            values.to_dtype(self.dtype())
+        } else {
+            Ok(values.clone())
+        }
+    }
+
     fn check_mask(op: &str, mask: &Tensor) -> Result<()> {
         if mask.dtype() != DType::Bool {
             return Err(runtime!(

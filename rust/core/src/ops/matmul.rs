@@ -238,6 +238,12 @@ impl Tensor {
                 show(other.shape())
             ));
         }
+        if self.dtype() != other.dtype() {
+            return Err(runtime!("both inputs should have same dtype"));
+        }
+        if a.is_empty() && b.is_empty() {
+            return self.dot(other);
+        }
         let shape: Dims = a.iter().chain(b).copied().collect();
         let (rows, cols) = (a.iter().product(), b.iter().product());
         self.reshape(&[rows, k])?.mm(&other.reshape(&[cols, k])?.t()?)?.reshape(&shape)
@@ -245,8 +251,13 @@ impl Tensor {
 
     /// `beta * self + alpha * outer(a, b)`.
     pub fn addr(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
-        let scaled =
-            |t: Tensor, by: Scalar| if by.to_f64() == 1.0 { Ok(t) } else { t.mul(&Tensor::wrapped(by)?) };
+        // Masks have no sums and no multiples but 0.
+        let mask = self.dtype() == DType::Bool && a.dtype() == DType::Bool && b.dtype() == DType::Bool;
+        let scaled = |t: Tensor, by: Scalar| match by.to_f64() {
+            1.0 => Ok(t),
+            x if mask => t.mul(&Tensor::wrapped(Scalar::Bool(x != 0.0))?),
+            _ => t.mul(&Tensor::wrapped(by)?),
+        };
         let full = scaled(a.outer(b)?, alpha)?;
         self.expand_data(full.shape())?;
         if beta.to_f64() == 0.0 { Ok(full) } else { full.add(&scaled(self.clone(), beta)?) }

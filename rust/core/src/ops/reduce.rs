@@ -112,6 +112,9 @@ impl Tensor {
                 show(self.shape())
             ));
         }
+        if shape.is_empty() {
+            return self.sum(&[], false, None);
+        }
         self.sum_to(shape)
     }
 

@@ -180,8 +180,8 @@ impl Tensor {
                         (all.0.mul(g)?, g.gather(dim, &index)?.mul(&all.1)?)
                     }
                     _ => {
-                        // Equal extremes share the gradient.
-                        let mine = cleared(x.eq(&y)?.to_dtype(g.dtype())?)?;
+                        // Equal extremes share the gradient, with `x` too where it had no part, as in PyTorch.
+                        let mine = x.eq(&y)?.to_dtype(g.dtype())?;
                         let theirs = s.eq(&y.gather(dim, &index)?)?.to_dtype(g.dtype())?;
                         let share = g.div(&mine.scatter(dim, &index, &theirs, Meet::Add)?.detach())?;
                         (mine.mul(&share)?, theirs.mul(&share.gather(dim, &index)?)?)

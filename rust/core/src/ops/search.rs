@@ -18,14 +18,11 @@ impl Tensor {
         sorter: Option<&Tensor>,
     ) -> Result<Tensor> {
         let name = "tensorrs.searchsorted()";
-        let values = if values.is_wrapped() { values.to_dtype(self.dtype())? } else { values.clone() };
-        if self.dtype() != values.dtype() {
-            return Err(runtime!(
-                "{name}: boundary tensor and input value tensor should have same dtype, but got boundary tensor type {} and input value tensor type {}",
-                self.dtype().cpp_name(),
-                values.dtype().cpp_name()
-            ));
+        let common = if values.is_wrapped() { self.dtype() } else { self.dtype().promote(values.dtype()) };
+        if common != self.dtype() {
+            return self.to_dtype(common)?.searchsorted(values, int32, right, sorter);
         }
+        let values = values.to_dtype(common)?;
         if values.rank() == 0 && self.rank() > 1 {
             return Err(runtime!(
                 "{name}: input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor dim({}) and input value's dim(0) numel(1)",

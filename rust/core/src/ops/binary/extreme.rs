@@ -42,24 +42,24 @@ impl Tensor {
         })
     }
 
-    /// The greater of the two; of a number and NaN, the number.
+    /// The greater of the two; of a number and NaN, the number. Of equals each gets half the gradient.
     pub fn fmax(&self, other: &Tensor) -> Result<Tensor> {
         apply(&FMAX, NONE, self, other)?.record("FmaxBackward0", &[self, other], |save| {
             let (a, b) = (save.input(0), save.input(1));
             move |ctx, g| {
                 let (a, b) = (a.get(ctx)?, b.get(ctx)?);
-                split(g, &a.ge(&b)?.logical_or(&b.isnan()?)?)
+                split(g, &a.ge(&b)?.logical_or(&b.isnan()?)?, &a.eq(&b)?)
             }
         })
     }
 
-    /// The smaller of the two; of a number and NaN, the number.
+    /// The smaller of the two; of a number and NaN, the number. Of equals each gets half the gradient.
     pub fn fmin(&self, other: &Tensor) -> Result<Tensor> {
         apply(&FMIN, NONE, self, other)?.record("FminBackward0", &[self, other], |save| {
             let (a, b) = (save.input(0), save.input(1));
             move |ctx, g| {
                 let (a, b) = (a.get(ctx)?, b.get(ctx)?);
-                split(g, &a.le(&b)?.logical_or(&b.isnan()?)?)
+                split(g, &a.le(&b)?.logical_or(&b.isnan()?)?, &a.eq(&b)?)
             }
         })
     }
@@ -86,8 +86,7 @@ pub(crate) fn share(
     grads![Some(Tensor::choose(a_lost, &zero, &g)?), Some(Tensor::choose(b_lost, &zero, &g)?)]
 }
 
-/// The whole gradient to the operand that was taken.
-fn split(g: &Tensor, first: &Tensor) -> Result<crate::tensor::Grads> {
-    let zero = Tensor::wrapped(Scalar::Float(0.0))?;
-    grads![Some(Tensor::choose(first, g, &zero)?), Some(Tensor::choose(first, &zero, g)?)]
+/// The gradient to the operand that was taken, half of it to each of two equal ones.
+fn split(g: &Tensor, first: &Tensor, equal: &Tensor) -> Result<crate::tensor::Grads> {
+    share(g, equal, &first.logical_not()?, &first.logical_and(&equal.logical_not()?)?)
 }

@@ -95,7 +95,10 @@ impl Tensor {
 
     /// `x * 2^y`
     pub fn ldexp(&self, other: &Tensor) -> Result<Tensor> {
-        Tensor::wrapped(Scalar::Float(2.0))?.pow(other)?.mul(self)
+        let out = Tensor::wrapped(Scalar::Float(2.0))?.pow(other)?.mul(self)?;
+        // A whole exponent does not widen.
+        let narrow = self.dtype().is_float() && !other.dtype().is_float();
+        if narrow { out.to_dtype(self.dtype()) } else { Ok(out) }
     }
 
     /// `x * log(y)`, 0 where x is 0.

@@ -23,8 +23,11 @@ impl Tensor {
         }
         if self.numel() == 0 {
             let (m, n) = self.matrix_size();
-            let empty =
-                Tensor::empty_on(Layout::contiguous(&self.batch_and(&[n, m])), self.dtype(), self.device())?;
+            // A product like the one below, so that autocast treats it alike.
+            let side = |shape: &[usize]| {
+                Tensor::empty_on(Layout::contiguous(&self.batch_and(shape)), self.dtype(), self.device())
+            };
+            let empty = side(&[n, m.min(n)])?.matmul(&side(&[m.min(n), m])?)?;
             return self.pinv_record("LinalgPinvBackward0", empty);
         }
         let data = no_grad(|| -> Result<Tensor> {

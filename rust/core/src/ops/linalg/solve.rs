@@ -119,6 +119,9 @@ impl Tensor {
         self.check_matrix("linalg.det")?;
         self.check_real("linalg.det", true)?;
         self.check_square("linalg.det")?;
+        if self.numel() == 0 && !matches!(self.dtype(), DType::F32 | DType::F64) {
+            return Tensor::ones(&self.batch_and(&[]), self.dtype());
+        }
         let (d, sign) = self.lu_diagonal()?;
         let det = no_grad(|| d.prod(Some(-1), false, None)?.mul(&sign))?;
         det.record("LinalgDetBackward0", &[self], |save| {

@@ -13,13 +13,7 @@ impl Tensor {
         let op = "linalg.solve_triangular";
         self.check_square(op)?;
         b.check_matrix(op)?;
-        if self.dtype() != b.dtype() {
-            return Err(runtime!(
-                "{op}: Expected A and B to have the same dtype, but found A of type {} and B of type {} instead",
-                self.dtype().scalar_type(),
-                b.dtype().scalar_type()
-            ));
-        }
+        let b = &b.to_dtype(self.dtype())?;
         let (n, (rows, cols)) = (self.matrix_size().0, b.matrix_size());
         if n != if left { rows } else { cols } {
             return Err(runtime!(

@@ -83,8 +83,10 @@ impl Tensor {
         let cosine = sum(self.mul(other)?)?.div(&size(self)?.mul(&size(other)?)?.sqrt()?)?;
         let zero = cosine.zeros_like()?;
         let far = not_below_zero(&cosine.add_number(-margin)?)?;
-        let same = Tensor::choose(&target.eq(&number(1.0)?)?, &cosine.sub_from(1.0)?, &zero)?;
-        let other = Tensor::choose(&target.eq(&number(-1.0)?)?, &far, &zero)?;
+        // Whole numbers: in uint8 the second is 255.
+        let is = |n: i64| target.eq(&Tensor::wrapped(n.into())?);
+        let same = Tensor::choose(&is(1)?, &cosine.sub_from(1.0)?, &zero)?;
+        let other = Tensor::choose(&is(-1)?, &far, &zero)?;
         reduced(&same.add(&other)?, reduction)
     }
 

@@ -132,6 +132,11 @@ impl Tensor {
         if !self.dtype().is_float() && !(bytes && (nearest || dims == 2)) {
             return Err(Error::NotImplemented { op: kernel_name(mode, dims).into(), dtype: self.dtype() });
         }
+        let smooth = matches!(mode, Mode::LinearSmooth | Mode::CubicSmooth | Mode::Lanczos);
+        if smooth && matches!(self.dtype(), DType::F16 | DType::BF16) {
+            let op = "compute_index_ranges_weights";
+            return Err(Error::NotImplemented { op: op.into(), dtype: self.dtype() });
+        }
         let single = self.dtype() != DType::F64 && (nearest || !bytes);
         let axes = (0..dims).map(|a| {
             let (n_in, n_out) = (self.shape()[a + 2], out[a] as usize);

@@ -42,7 +42,7 @@ impl Tensor {
                     ));
                 }
                 let front =
-                    if self.rank() == 0 { flat.reshape(&[1])? } else { flat.transpose(0, d as isize)? };
+                    if self.rank() == 0 { flat.reshape(&[1])? } else { flat.movedim(&[d as isize], &[0])? };
                 let n = front.shape()[0];
                 let width: usize = front.shape()[1..].iter().product();
                 (front.reshape(&[n, width])?, d)

@@ -49,7 +49,7 @@ fn polygamma(n: f64, x: f64) -> f64 {
         -3617.0 / 10670622842880000.0,
     ];
     if x <= 0.0 && x == x.floor() {
-        return if n % 2.0 == 1.0 { f64::INFINITY } else { f64::NAN };
+        return if n % 2.0 == 1.0 { f64::INFINITY } else { f64::NEG_INFINITY };
     }
     let s = n + 1.0;
     let mut sum = 0.0;
