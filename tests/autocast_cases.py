@@ -8,7 +8,7 @@ import numpy as np
 
 from op_table import FAMILIES
 from op_table.evaluate import call, quiet
-from op_table.row import Op, S, build, flat
+from op_table.row import Op, S, build, flat, seed
 from under_test import FLOATS, T, dtype_name, is_tensor, tensor
 
 # The dtypes of the float inputs of a call: all the same, or the first different from the others.
@@ -18,6 +18,11 @@ MIXES = {"f32": ("float32", "float32"), "bf16": ("bfloat16", "bfloat16"), "mixed
 def rows() -> list[tuple[str, Op]]:
     """The rows that take tensors of floats, with the names of their families."""
     return [(family, row) for family, table in FAMILIES.items() for row in table if "float32" in row.dtypes]
+
+
+def key(sample: S) -> str:
+    """A sample by what is in it, so that new ones beside it do not matter."""
+    return f"{seed(sample):08x}"
 
 
 def result_dtypes(row: Op, number: int, sample: S, mix: str) -> str:

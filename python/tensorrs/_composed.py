@@ -285,9 +285,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
     if indices.numel() and 0 in sizes:
-        raise ValueError(
-            f"'shape' cannot have zero dimensions when 'indices' is non-empty, but got {tuple(sizes)}"
-        )
+        raise ValueError(f"'shape' cannot have zero dimensions when 'indices' is non-empty, but got {tuple(sizes)}")
     out, rest = [], indices.to(_C.int64)
     for n in reversed(sizes):
         out.append(rest % n if n else rest)

@@ -1,7 +1,7 @@
 """Record PyTorch's autocast on the CPU: run with a Python that has torch. Writes `autocast.json` beside this file.
 
-Per row of the op table and per mix of input dtypes: the dtypes of each sample's results inside a region, or the class
-of the refusal. And the losses and scales of two small trainings.
+Per row of the op table and per sample of it: for each mix of input dtypes the dtypes of the results inside a region, or
+the class of the refusal. And the losses and scales of two small trainings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch
 
-from autocast_cases import MIXES, result_dtypes, rows, training
+from autocast_cases import MIXES, key, result_dtypes, rows, training
 
 
 def main() -> None:
@@ -24,7 +24,8 @@ def main() -> None:
     ops: dict[str, dict[str, list[str]]] = {}
     for family, row in rows():
         ops[f"{family}/{row.name}"] = {
-            mix: [result_dtypes(row, number, sample, mix) for number, sample in enumerate(row.samples)] for mix in MIXES
+            key(sample): [result_dtypes(row, number, sample, mix) for mix in MIXES]
+            for number, sample in enumerate(row.samples)
         }
     found = {
         "torch": torch.__version__,

@@ -184,8 +184,8 @@ class GradScaler:
             if not isinstance(new_scale, float):
                 if new_scale.device.type != self._device or new_scale.numel() != 1 or new_scale.requires_grad:
                     raise AssertionError(
-                        "new_scale should be a float or a 1-element torch.cuda.FloatTensor or torch.FloatTensor "
-                        "with requires_grad=False."
+                        "new_scale should be a float or a 1-element tensorrs.cuda.FloatTensor or "
+                        "tensorrs.FloatTensor with requires_grad=False."
                     )
                 scale.copy_(new_scale)
             else:

@@ -75,9 +75,7 @@ def matrix_norm(
     x = A if dtype is None else A.to(dtype)
     if ord == "nuc" or abs(float(ord)) == 2:
         if x.element_size() == 2:
-            raise NotImplementedError(
-                f"linalg.matrix_norm: Low precision dtypes not supported. Got {_scalar_type(x)}"
-            )
+            raise NotImplementedError(f"linalg.matrix_norm: Low precision dtypes not supported. Got {_scalar_type(x)}")
         s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]  # type: ignore[arg-type]
         found = s.sum(-1) if ord == "nuc" else s.amax(-1) if float(ord) > 0 else s.amin(-1)
         if keepdim:

@@ -37,6 +37,11 @@ class CheckpointFunction(autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: Callable[..., Any], preserve_rng_state: bool, dummy: Tensor, *args: Any) -> Any:
         ctx.run = run
+        ctx.autocast = {
+            "dtype": tensorrs.get_autocast_dtype("cpu"),
+            "enabled": tensorrs.is_autocast_enabled("cpu"),
+            "cache_enabled": tensorrs.is_autocast_cache_enabled(),
+        }
         ctx.rng_state = tensorrs.get_rng_state() if preserve_rng_state else None
         tensors = [a for a in args if isinstance(a, Tensor)]
         ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
@@ -54,7 +59,7 @@ class CheckpointFunction(autograd.Function):
         if ctx.rng_state is not None:
             tensorrs.set_rng_state(ctx.rng_state)
         try:
-            with autograd.enable_grad():
+            with autograd.enable_grad(), tensorrs.amp.autocast("cpu", **ctx.autocast):
                 outputs = ctx.run(*inputs)
         finally:
             if ctx.rng_state is not None:

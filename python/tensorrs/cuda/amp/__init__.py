@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from tensorrs.cuda.amp.autocast_mode import autocast, custom_bwd, custom_fwd
+from tensorrs.cuda.amp.common import amp_definitely_not_available
 from tensorrs.cuda.amp.grad_scaler import GradScaler
 
 __all__ = ["GradScaler", "amp_definitely_not_available", "autocast", "custom_bwd", "custom_fwd"]
-
-
-def amp_definitely_not_available() -> bool:
-    """Whether there is certainly no CUDA: True."""
-    return True
