@@ -28,9 +28,12 @@ from stub_types import (
     PLAIN,
     RETURNS,
     SETTABLE,
+    SIGNATURES,
     SPECIAL,
     VARIADIC,
 )
+
+from tensorrs._tensor import _OF_LINALG
 
 PACKAGE = Path(__file__).parent.parent / "python" / "tensorrs"
 # What Python gives every class, and what is no part of an interface.
@@ -57,7 +60,9 @@ SHOWN = {
 }
 # Python's own types are named in full, because a tensor has methods of the same names.
 OWN = re.compile(r"(?<![.\w])(bool|int|float|complex|str|bytes|tuple|list|dict|type|object|slice)\b")
-KNOWN = re.compile(r"(?:[\s|,.\[\]]|builtins\.\w+|Tensor|Any|None|Size|UntypedStorage|Callable|Iterator|Sequence)+")
+KNOWN = re.compile(
+    r"(?:[\s|,.\[\]]|builtins\.\w+|Tensor|Any|None|Size|UntypedStorage|Callable|Iterator|Sequence|_Handle)+"
+)
 Kind = inspect.Parameter
 
 
@@ -82,6 +87,7 @@ def argument(function: str, p: Kind) -> str:
 
 
 def result(name: str, item: Any, tensors: bool) -> str:
+    item = _as_function(name, item)
     annotation = getattr(item, "__annotations__", {}).get("return")
     if annotation is not None:
         return in_full(annotation)
@@ -94,8 +100,11 @@ def result(name: str, item: Any, tensors: bool) -> str:
 
 def parameters(name: str, item: Any, first: str = "") -> list[str]:
     """The arguments as a stub writes them; `first` takes the place of `self`."""
+    if name in SIGNATURES:
+        return [*([first] if first else []), SIGNATURES[name]]
+    whole = _as_function(name, item)
     try:
-        listed = list(inspect.signature(item).parameters.values())
+        listed = list(inspect.signature(whole).parameters.values())
     except (ValueError, TypeError):
         return [*([first] if first else []), "*args: Any", "**kwargs: Any"]
     parts: list[str] = []
@@ -104,7 +113,7 @@ def parameters(name: str, item: Any, first: str = "") -> list[str]:
         if p.kind == Kind.VAR_KEYWORD and name in FACTORIES:
             parts += ([] if starred else ["*"]) + OPTIONS
             continue
-        if p.name == "self" and not parts:
+        if not parts and (p.name == "self" or whole is not item):
             parts.append(first or "self")
             continue
         if p.kind == Kind.POSITIONAL_ONLY:
@@ -124,6 +133,13 @@ def parameters(name: str, item: Any, first: str = "") -> list[str]:
             shown += " = " + (repr(p.default) if plain else "...")
         parts.append(shown)
     return [*parts, "/"] if marked else parts
+
+
+def _as_function(name: str, item: Any) -> Any:
+    """A method that passes everything on to a function of `linalg` has that function's arguments and result."""
+    from tensorrs.linalg import _legacy
+
+    return getattr(_legacy, name) if getattr(item, "__qualname__", None) in _OF_LINALG else item
 
 
 def function(name: str, item: Any, indent: str, first: str, tensors: bool) -> Iterator[str]:
@@ -159,8 +175,11 @@ def members(kind: type) -> Iterator[str]:
             yield from function(name, getattr(kind, name), "    ", "", tensors)
         elif callable(item):
             yield from function(name, item, "    ", "self", tensors)
+        elif isinstance(item, property):
+            yield "    @property"
+            yield f"    def {name}(self) -> {OF_CLASS.get((kind.__name__, name), 'Any')}: ..."
         else:
-            yield f"    {name}: Any"
+            yield f"    {name}: {OF_CLASS.get((kind.__name__, name), 'Any')}"
     yield from construction(kind)
     if not shown:
         yield "    ..."
@@ -183,7 +202,8 @@ def compiled(module: Any) -> str:
     for name in names:
         item = getattr(module, name)
         if name in classes:
-            lines += ["", f"class {name}:", *members(item), ""]
+            bases = [f"builtins.{base.__name__}" for base in item.__bases__ if base is not object]
+            lines += ["", f"class {name}{f'({bases[0]})' if bases else ''}:", *members(item), ""]
         elif callable(item):
             lines += function(name, item, "", "input: Tensor", True)
         elif name == "__version__":

@@ -237,7 +237,7 @@ def set_printoptions(
 def typename(obj: Any) -> str:
     """The name of an object's type with its module; of a tensor, `tensorrs.FloatTensor`."""
     if isinstance(obj, Tensor):
-        return obj.type()  # type: ignore[no-any-return]
+        return obj.type()
     named = obj if hasattr(obj, "__module__") and hasattr(obj, "__qualname__") else type(obj)
     module = getattr(named, "__module__", None)
     return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"

@@ -178,6 +178,10 @@ for _method in METHODS:
     setattr(Tensor, _method.__name__, _method)
 Tensor.__div__ = Tensor.__truediv__  # type: ignore[method-assign]
 Tensor.__idiv__ = Tensor.__itruediv__  # type: ignore[method-assign]
-Tensor.volatile = property(lambda self: False, doc="False: `no_grad` has taken the place of volatile tensors.")
-Tensor.name = property(lambda self: None, doc="None: tensors have no names.")
-Tensor.grad_dtype = property(lambda self: self.dtype, doc="The dtype of `.grad`: the tensor's own.")
+_PROPERTIES = {
+    "volatile": property(lambda self: False, doc="False: `no_grad` has taken the place of volatile tensors."),
+    "name": property(lambda self: None, doc="None: tensors have no names."),
+    "grad_dtype": property(lambda self: self.dtype, doc="The dtype of `.grad`: the tensor's own."),
+}
+for _name, _property in _PROPERTIES.items():
+    setattr(Tensor, _name, _property)

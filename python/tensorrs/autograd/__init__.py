@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
+    from tensorrs.autograd import functional as functional
+
     _Tensors: TypeAlias = Tensor | Sequence[Tensor]
 
 
@@ -201,3 +203,12 @@ def grad(
 
 
 Node = _Node
+
+
+def __getattr__(name: str) -> object:
+    """`autograd.functional`, imported when it is first named."""
+    if name == "functional":
+        from importlib import import_module
+
+        return import_module("tensorrs.autograd.functional")
+    raise AttributeError(f"module 'tensorrs.autograd' has no attribute '{name}'")

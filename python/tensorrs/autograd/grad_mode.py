@@ -8,7 +8,9 @@ from tensorrs._C import is_grad_enabled, is_inference_mode_enabled
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from typing import Any
+    from typing import Any, TypeVar, overload
+
+    _F = TypeVar("_F", bound=Callable[..., Any])
 
 __all__ = [
     "enable_grad",
@@ -36,9 +38,10 @@ class _Mode:
         """The same mode anew: what a decorated function enters at each call."""
         return type(self)()
 
-    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, func: _F) -> _F:
         if getattr(getattr(func, "__code__", None), "co_flags", 0) & _IS_GENERATOR:
-            return self._wrap_generator(func)
+            decorated: _F = self._wrap_generator(func)
+            return decorated
         from functools import wraps  # here, not above: it would be a tenth of the time that `import tensorrs` takes
 
         @wraps(func)
@@ -46,9 +49,10 @@ class _Mode:
             with self.clone():
                 return func(*args, **kwargs)
 
-        return inside
+        decorated = inside  # type: ignore[assignment]  # `wraps` gives it the look of `func`
+        return decorated
 
-    def _wrap_generator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrap_generator(self, func: Callable[..., Any]) -> Any:
         """The mode holds while the generator runs, not while its caller does."""
         from functools import wraps
 
@@ -80,9 +84,18 @@ class _Fixed(_Mode):
 
     _on = False
 
-    def __new__(cls, func: Callable[..., Any] | None = None) -> Any:
-        self = super().__new__(cls)
-        return self if func is None else self(func)
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls, func: None = None) -> _Fixed: ...
+        @overload
+        def __new__(cls, func: _F) -> _F: ...  # type: ignore[misc]  # with a function it is a decorator
+        def __new__(cls, func: Any = None) -> Any: ...
+    else:
+
+        def __new__(cls, func: Callable[..., Any] | None = None) -> Any:
+            self = super().__new__(cls)
+            return self if func is None else self(func)
 
     def __init__(self, func: Callable[..., Any] | None = None) -> None:
         self._before = False
@@ -115,7 +128,7 @@ class set_grad_enabled(_Mode):
         self.mode = mode
         _C._set_grad_enabled(mode)
 
-    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, func: _F) -> _F:
         _C._set_grad_enabled(self._before)
         return super().__call__(func)
 

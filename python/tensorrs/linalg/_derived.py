@@ -76,7 +76,7 @@ def matrix_norm(
     if ord == "nuc" or abs(float(ord)) == 2:
         if x.element_size() == 2:
             raise NotImplementedError(f"linalg.matrix_norm: Low precision dtypes not supported. Got {_scalar_type(x)}")
-        s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]  # type: ignore[arg-type]
+        s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]
         found = s.sum(-1) if ord == "nuc" else s.amax(-1) if float(ord) > 0 else s.amin(-1)
         if keepdim:
             for d in sorted((rows, cols)):
@@ -349,7 +349,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     if info.item() != 0:
         from tensorrs.linalg import LinAlgError
 
-        raise LinAlgError("Failed to invert the input tensor, because it is singular.")  # type: ignore[call-arg, misc]
+        raise LinAlgError("Failed to invert the input tensor, because it is singular.")
     return give(found.reshape(*back, *front), out)
 
 

@@ -185,7 +185,7 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) 
 
 def matrix_exp(A: Tensor) -> Tensor:
     """`exp(A)`, the sum of `A^k / k!`, for A `(*, n, n)`: scaling and squaring of its Taylor series."""
-    return _C._linalg_matrix_exp(A)  # type: ignore[no-any-return]
+    return _C._linalg_matrix_exp(A)
 
 
 def polar(A: Tensor, *, out: Out = None) -> Any:
@@ -202,4 +202,4 @@ def polar(A: Tensor, *, out: Out = None) -> Any:
 def matrix_sqrth(A: Tensor) -> Tensor:
     """X of `X @ X = A` for symmetric positive-definite A `(*, n, n)`, of which the lower triangle is read."""
     values, v = _C._linalg_eigh(A, "L", True)
-    return (v * values.sqrt().unsqueeze(-2)) @ v.mT  # type: ignore[no-any-return]
+    return (v * values.sqrt().unsqueeze(-2)) @ v.mT

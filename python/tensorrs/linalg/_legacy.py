@@ -139,7 +139,7 @@ def _basis(A: Tensor, q: int, niter: int) -> Tensor:
     for _ in range(niter):
         q1 = _C._linalg_qr(A.mT @ q0, "reduced")[0]
         q0 = _C._linalg_qr(A @ q1, "reduced")[0]
-    return q0  # type: ignore[no-any-return]
+    return q0
 
 
 def svd_lowrank(

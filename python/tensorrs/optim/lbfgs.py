@@ -64,7 +64,7 @@ class LBFGS(Optimizer):
         return params
 
     @tensorrs.no_grad()
-    def step(self, closure: Callable[[], Any]) -> Any:
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         """Run the iterations. `closure` clears the gradients, computes the loss and its gradients, and returns it;
         the first loss comes back.
         """

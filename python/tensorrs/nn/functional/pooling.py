@@ -6,7 +6,7 @@ one channel, row by row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 from tensorrs import _C
 from tensorrs._C import Tensor
@@ -47,7 +47,7 @@ One = int | tuple[int]
 Pair = int | tuple[int, int]
 Triple = int | tuple[int, int, int]
 # What a pool with `return_indices` returns depends on its value.
-Pooled = Tensor | tuple[Tensor, Tensor]
+Pooled = Any
 
 avg_pool1d = _C.avg_pool1d
 avg_pool2d = _C.avg_pool2d
@@ -66,6 +66,31 @@ def max_pool1d_with_indices(
 ) -> tuple[Tensor, Tensor]:
     """`max_pool1d` and where each value stands in its row."""
     return _C.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: One,
+    stride: One | None = None,
+    padding: One = 0,
+    dilation: One = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: One,
+    stride: One | None = None,
+    padding: One = 0,
+    dilation: One = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
 
 
 def max_pool1d(
@@ -100,6 +125,31 @@ def max_pool2d_with_indices(
     return _C.max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
 def max_pool2d(
     input: Tensor,
     kernel_size: Pair,
@@ -126,6 +176,31 @@ def max_pool3d_with_indices(
 ) -> tuple[Tensor, Tensor]:
     """`max_pool3d` and where each value stands in its volume."""
     return _C.max_pool3d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Triple,
+    stride: Triple | None = None,
+    padding: Triple = 0,
+    dilation: Triple = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Triple,
+    stride: Triple | None = None,
+    padding: Triple = 0,
+    dilation: Triple = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
 
 
 def max_pool3d(

@@ -7,13 +7,14 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import tensorrs
 from tensorrs._C import Tensor
 
 __all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -109,7 +110,7 @@ class Subset(Dataset[T_co]):
     dataset: Any
     indices: Sequence[int]
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Dataset[T_co] | Sequence[T_co], indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
         cls = type(self)
@@ -138,17 +139,19 @@ class Subset(Dataset[T_co]):
         return len(self.indices)
 
 
-def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = None) -> list[Subset[Any]]:
+def random_split(
+    dataset: Dataset[T] | Sequence[T], lengths: Sequence[int | float], generator: Any = None
+) -> list[Subset[T]]:
     """Split into subsets that do not overlap, drawn by one random permutation.
 
     `lengths` are counts that sum to `len(dataset)`, or fractions that sum to 1: then each part is rounded
     down and the samples left over go to the first parts, one each.
     """
-    total = len(dataset)
+    total = len(cast(Any, dataset))
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         counts = _counts(total, lengths)
     else:
-        counts = list(lengths)  # type: ignore[arg-type]
+        counts = cast(list[int], list(lengths))
     if sum(counts) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order = tensorrs.randperm(total, generator=generator).tolist()
