@@ -162,7 +162,7 @@ SPECIAL = {
     ("unpickle", "data"): "builtins.bytes", ("unpickle", "start"): "builtins.int", ("safetensors_read", "data"): "builtins.bytes",
     ("safetensors_write", "tensors"): "dict[builtins.str, Tensor]", ("safetensors_write", "metadata"): "dict[builtins.str, builtins.str] | None",
     ("conv_tbc", "pad"): "builtins.int", ("embedding_bag", "mode"): "builtins.int",
-    **{("_linalg_lu_unpack", name): "builtins.bool" for name in ("unpack_data", "unpack_pivots")},
+    **{("_linalg_lu_unpack", name): "builtins.bool" for name in ("data", "permutation")},
     **{("instance_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
     **{("unpickle", name): "Any" for name in ("find", "persistent", "build")}, ("unpickle", "text"): "builtins.str",
 }  # fmt: skip

@@ -86,7 +86,8 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
             " usage, see https://github.com/pytorch/pytorch/pull/103001"
         )
     if id(self) in memo:
-        return memo[id(self)]  # type: ignore[no-any-return]
+        known: Tensor = memo[id(self)]
+        return known
     from copy import deepcopy
 
     rebuild, (cls, memory, *layout, _) = self.__reduce_ex__(2)

@@ -46,7 +46,8 @@ class UntypedStorage:
 
     def tolist(self) -> list[int]:
         """The bytes as numbers from 0 to 255."""
-        return self._bytes.tolist()  # type: ignore[no-any-return]
+        numbers: list[int] = self._bytes.tolist()
+        return numbers
 
     def clone(self) -> UntypedStorage:
         """A copy of the bytes."""

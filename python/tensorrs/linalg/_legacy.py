@@ -101,7 +101,7 @@ def lu_unpack(
     out: Out = None,
 ) -> Any:
     """`(P, L, U)` out of what `linalg.lu_factor` gave; what is not unpacked is empty."""
-    return give_all("lu_unpack", _C._linalg_lu_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots), out)  # type: ignore[arg-type]
+    return give_all("lu_unpack", _C._linalg_lu_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots), out)
 
 
 @casts("lu_with_info")

@@ -65,10 +65,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         if one != other:
             raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {dim}: got {one} and {other}")
     outs, *sizes = weight.shape
-    for name, one, size in zip(("input1", "input2"), (input1, input2), sizes, strict=False):
-        if one.size(-1) != size:
+    for name, given_size, size in zip(("input1", "input2"), (input1.size(-1), input2.size(-1)), sizes, strict=False):
+        if given_size != size:
             raise RuntimeError(
-                f"bilinear(): {name} size does not match weight size: got {one.size(-1)} but expected {size}"
+                f"bilinear(): {name} size does not match weight size: got {given_size} but expected {size}"
             )
     if bias is not None and bias.size(0) != outs:
         raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias.size(0)} but expected {outs}")

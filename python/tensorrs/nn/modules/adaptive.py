@@ -128,8 +128,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def predict(self, input: Tensor) -> Tensor:
         """The most probable class of each sample, (N)."""
         head = self.head(input)
-        output = head.argmax(dim=1)
+        output: Tensor = head.argmax(dim=1)
         rare = output >= self.shortlist_size
         if bool(rare.any()):
             output[rare] = self._get_full_log_prob(input[rare], head[rare]).argmax(dim=1)
-        return output  # type: ignore[no-any-return]
+        return output
