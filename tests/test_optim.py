@@ -372,25 +372,6 @@ def test_state_takes_the_dtype_of_its_parameter() -> None:
 # schedules
 
 
-@pytest.mark.parametrize("row", GOLDEN["schedules"], ids=lambda row: f"{row['name']}-{row['options']}")
-def test_schedules_are_those_of_pytorch(row: dict[str, Any]) -> None:
-    optimizer = optim.SGD([weight()], lr=0.1, momentum=0.9)
-    schedule = getattr(optim.lr_scheduler, row["name"])(optimizer, **row["options"])
-    assert sorted(schedule.state_dict()) == row["state"]
-    rates = []
-    for epoch in range(len(row["rates"])):
-        if epoch == 5:
-            saved = schedule.state_dict()
-            schedule = getattr(optim.lr_scheduler, row["name"])(optimizer, **row["options"])
-            optimizer.param_groups[0]["lr"] = rates[-1] if not saved["_last_lr"] else saved["_last_lr"][0]
-            schedule.load_state_dict(saved)
-        rates.append(optimizer.param_groups[0]["lr"])
-        assert schedule.get_last_lr() == rates[-1:]
-        optimizer.step()
-        schedule.step()
-    assert rates == pytest.approx(row["rates"], rel=1e-12)
-
-
 def test_lambda_schedule_takes_a_function_a_group() -> None:
     optimizer = optim.SGD([{"params": weight()}, {"params": weight(), "lr": 0.3}], lr=0.1)
     schedule = optim.lr_scheduler.LambdaLR(optimizer, [lambda n: 1 / (n + 1), lambda n: math.exp(-n)])
@@ -458,3 +439,61 @@ def test_a_schedule_does_not_keep_a_forgotten_optimizer_in_a_loop() -> None:
     gone = weakref.ref(optimizer)
     del schedule, optimizer
     assert gone() is None
+
+
+# the steps as functions
+
+
+def _lists(optimizer: Any, params: list[Any], *keys: str) -> list[list[Any]]:
+    return [[optimizer.state[p][key] for p in params if key in optimizer.state[p]] for key in keys]
+
+
+FUNCTIONS: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
+    ("Adadelta", ("square_avg", "acc_delta", "step"), {"lr": 1.0, "rho": 0.9, "eps": 1e-6}),
+    ("Adagrad", ("sum", "step"), {"lr": 0.01, "lr_decay": 0.0, "eps": 1e-10}),
+    ("Adamax", ("exp_avg", "exp_inf", "step"), {"lr": 2e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}),
+    ("NAdam", ("exp_avg", "exp_avg_sq", "mu_product", "step"),
+     {"lr": 2e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3}),
+    ("RAdam", ("exp_avg", "exp_avg_sq", "step"), {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}),
+    ("ASGD", ("ax", "mu", "eta", "step"), {"lr": 0.01, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6}),
+    ("Adam", ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step"),
+     {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}),
+    ("AdamW", ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step"),
+     {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}),
+    ("Adafactor", ("row_var", "col_var", "variance", "step"),
+     {"lr": 0.01, "d": 1.0, "beta2_decay": -0.8, "eps1": 1e-8, "eps2": 1e-3}),
+    ("Rprop", ("prev", "step_size", "step"),
+     {"step_size_min": 1e-6, "step_size_max": 50.0, "etaminus": 0.5, "etaplus": 1.2}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: row[0])
+def test_functions_step_as_the_classes_do(row: tuple[str, tuple[str, ...], dict[str, Any]]) -> None:
+    name, keys, options = row
+    a = parameters()
+    if name == "Adafactor":  # lists by shape: matrices have two vectors of state, others a tensor
+        a = a[:1]
+    decay = {} if name == "Rprop" else {"weight_decay": 0.1}
+    optimizer = getattr(optim, name)(a, **decay)
+    for number in range(2):
+        if number == 1:
+            b, state = copy.deepcopy([p.detach() for p in a]), copy.deepcopy(_lists(optimizer, a, *keys))
+        for p, grad in zip(a, STEPS["grads"][number], strict=False):
+            p.grad = T.tensor(grad)
+        optimizer.step()
+    grads = [p.grad for p in a]
+    getattr(optim.functional, name.lower())(b, grads, *state, **options, **decay, maximize=False)
+    for p, q in zip(a, b, strict=True):
+        same(p, q)
+    for mine, theirs in zip(_lists(optimizer, a, *keys), state, strict=True):
+        for x, y in zip(mine, theirs, strict=True):
+            same(x, y)
+
+
+def test_sgd_as_a_function_fills_its_buffers() -> None:
+    p, buffers = [T.tensor([1.0, -2.0])], [None]
+    how = {"weight_decay": 0.0, "momentum": 0.9, "lr": 0.1, "dampening": 0.0, "nesterov": False, "maximize": False}
+    for _ in range(2):
+        optim.functional.sgd(p, [T.tensor([0.5, 0.25])], buffers, **how)
+    np.testing.assert_allclose(p[0].numpy(), [0.855, -2.0725], rtol=1e-6)
+    np.testing.assert_allclose(buffers[0].numpy(), [0.95, 0.475], rtol=1e-6)

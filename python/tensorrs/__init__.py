@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tensorrs import safetensors as safetensors
     from tensorrs import serialization as serialization
     from tensorrs import signal as signal
+    from tensorrs import special as special
     from tensorrs import storage as storage
     from tensorrs._autocast import get_autocast_cpu_dtype as get_autocast_cpu_dtype
     from tensorrs._autocast import get_autocast_gpu_dtype as get_autocast_gpu_dtype
@@ -72,6 +73,14 @@ if TYPE_CHECKING:
     from tensorrs._autocast import set_autocast_gpu_dtype as set_autocast_gpu_dtype
     from tensorrs._distance import cdist, cosine_similarity, pairwise_distance, pdist
     from tensorrs._info import finfo, iinfo
+    from tensorrs._lobpcg import lobpcg
+    from tensorrs._more import adjoint as adjoint
+    from tensorrs._more import bilinear as bilinear
+    from tensorrs._more import from_file as from_file
+    from tensorrs._more import native_dropout as native_dropout
+    from tensorrs._more import norm_except_dim as norm_except_dim
+    from tensorrs._more import segment_reduce as segment_reduce
+    from tensorrs._more import to_dlpack as to_dlpack
     from tensorrs._windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
     from tensorrs.amp import autocast
     from tensorrs.linalg._legacy import chain_matmul as chain_matmul
@@ -110,6 +119,7 @@ _LAZY_MODULES = (
     "safetensors",
     "serialization",
     "signal",
+    "special",
     "storage",
     "testing",
     "transforms",
@@ -170,12 +180,14 @@ _LINALG = [
     "nuclear_norm", "pca_lowrank", "pinverse", "qr", "svd", "svd_lowrank", "triangular_solve",
 ]
 # fmt: on
+_MORE = ["adjoint", "bilinear", "from_file", "native_dropout", "norm_except_dim", "segment_reduce", "to_dlpack"]
 _LAZY = {
     **dict.fromkeys(_COMPOSED, "_composed"),
     **dict.fromkeys(_SETTINGS, "_settings"),
     **dict.fromkeys(_AUTOCAST, "_autocast"),
     **dict.fromkeys(_LINALG, "linalg._legacy"),
     "autocast": "amp",
+    **dict.fromkeys(_MORE, "_more"),
     "UntypedStorage": "storage",
     "bartlett_window": "_windows",
     "blackman_window": "_windows",
@@ -187,6 +199,7 @@ _LAZY = {
     "iinfo": "_info",
     "kaiser_window": "_windows",
     "load": "serialization",
+    "lobpcg": "_lobpcg",
     "pairwise_distance": "_distance",
     "pdist": "_distance",
     "save": "serialization",
@@ -235,6 +248,7 @@ __all__ = [
     "kaiser_window",
     "linalg",
     "load",
+    "lobpcg",
     "manual_seed",
     "models",
     "nn",
@@ -253,6 +267,7 @@ __all__ = [
     "set_num_threads",
     "set_rng_state",
     "signal",
+    "special",
     "testing",
     "transforms",
     "utils",
@@ -264,6 +279,7 @@ __all__ = [
     *_tensor_names,
     *_type_names,
     *_COMPOSED,
+    *_MORE,
     *_SETTINGS,
     "e",
     "inf",

@@ -38,6 +38,23 @@ def share_memory_(self: Tensor) -> Tensor:
     return self
 
 
+def adjoint(self: Tensor) -> Tensor:
+    """The view with the last two dimensions transposed; numbers are real, so nothing is conjugated."""
+    if self.dim() == 1:
+        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    if self.dim() == 0:
+        import warnings
+
+        warnings.warn("adjoint() is deprecated on 0-D tensors. Consider using x.conj().", UserWarning, stacklevel=2)
+        return self
+    return self.mT
+
+
+def module_load(self: Tensor, other: Tensor, assign: bool = False) -> Tensor:
+    """What takes the place of this parameter when `other` of a state is loaded: itself with its values, or `other`."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
 def const_data_ptr(self: Tensor) -> int:
     """The address of the first element, to be read alone."""
     return self.data_ptr()
@@ -64,9 +81,9 @@ def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
     return _call_elements(self, (), callable, "apply_")
 
 
-def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Replace each element `x` by `callable(x, y)`, y from `tensor`."""
-    return _call_elements(self, (tensor,), callable, "map_")
+def map_(self: Tensor, other: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Replace each element `x` by `callable(x, y)`, y from `other`."""
+    return _call_elements(self, (other,), callable, "map_")
 
 
 def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
@@ -169,10 +186,76 @@ def __rdiv__(self: Tensor, other: Any) -> Tensor:
     return quotient
 
 
+def is_distributed(self: Tensor) -> bool:
+    """Whether the tensor lies on several machines: never."""
+    return False
+
+
+def dense_dim(self: Tensor) -> int:
+    """The number of dense dimensions: all, since no tensor is sparse."""
+    return self.dim()
+
+
+def sparse_dim(self: Tensor) -> int:
+    """The number of sparse dimensions: none."""
+    return 0
+
+
+def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
+    """The tensor, which is dense already; of another dtype if one is given."""
+    return self if dtype is None else self.to(dtype)
+
+
+def dequantize(self: Tensor) -> Tensor:
+    """The tensor's numbers as floats; it is not quantised, so that is the tensor as float32."""
+    return self.to(_C.float32)
+
+
+_native_set, _native_split = Tensor.set_, Tensor.tensor_split
+
+
+def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
+    """Stand for other memory from now on: a tensor's, a storage's, or none; with a size, for a part of it."""
+    from tensorrs.storage import UntypedStorage
+
+    if source is None:
+        source = _C.empty(0, dtype=self.dtype)
+    over = isinstance(source, UntypedStorage)
+    if over or size is not None:
+        if size is None:
+            size = (source.nbytes() // self.element_size(),)
+        size = tuple(size)
+        stride = _C.empty(size).stride() if stride is None else tuple(stride)
+        source = _C.tensor_over(source._bytes if over else source, self.dtype, storage_offset, size, stride)
+    return _native_set(self, source)
+
+
+def tensor_split(
+    self: Tensor,
+    indices_or_sections: Any = None,
+    dim: int = 0,
+    *,
+    indices: Any = None,
+    sections: int | None = None,
+    tensor_indices_or_sections: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """Views of parts along `dim`: so many (sizes differ by one at most), or cut before each of the indices."""
+    given = [x for x in (indices_or_sections, indices, sections, tensor_indices_or_sections) if x is not None]
+    if len(given) != 1:
+        raise TypeError(f"tensor_split() takes one of indices and sections, got {len(given)}")
+    cut = given[0]
+    return _native_split(self, tuple(cut.tolist()) if isinstance(cut, Tensor) and cut.dim() else cut, dim)
+
+
+def _imag(self: Tensor) -> Tensor:
+    raise TypeError("imag is not implemented for tensors with non-complex dtypes.")
+
+
 METHODS = (
-    __rdiv__, apply_, as_strided_, const_data_ptr, dim_order, get_device, histogram, is_pinned, is_shared, map2_, map_,
-    new, new_empty_strided, pin_memory, reinforce, resize, resize_as, resize_as_, share_memory_, storage, storage_type,
-    swapaxes_, swapdims_, unsafe_chunk, unsafe_split, unsafe_split_with_sizes,
+    __rdiv__, adjoint, apply_, as_strided_, const_data_ptr, dense_dim, dequantize, dim_order, get_device, histogram,
+    is_distributed, is_pinned, is_shared, map2_, map_, module_load, new, new_empty_strided, pin_memory, reinforce,
+    resize, resize_as, resize_as_, set_, share_memory_, sparse_dim, storage, storage_type, swapaxes_, swapdims_,
+    tensor_split, to_dense, unsafe_chunk, unsafe_split, unsafe_split_with_sizes,
 )  # fmt: skip
 for _method in METHODS:
     setattr(Tensor, _method.__name__, _method)
@@ -182,6 +265,11 @@ _PROPERTIES = {
     "volatile": property(lambda self: False, doc="False: `no_grad` has taken the place of volatile tensors."),
     "name": property(lambda self: None, doc="None: tensors have no names."),
     "grad_dtype": property(lambda self: self.dtype, doc="The dtype of `.grad`: the tensor's own."),
+    "imag": property(_imag, doc="The imaginary part: TypeError, numbers are real."),
+    **{
+        f"is_{kind}": property(lambda self: False, doc="False: there is no such device or layout here.")
+        for kind in ("ipu", "maia", "mkldnn", "mps", "mtia", "nested", "sparse_csr", "vulkan", "xla", "xpu")
+    },
 }
 for _name, _property in _PROPERTIES.items():
     setattr(Tensor, _name, _property)

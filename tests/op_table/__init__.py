@@ -24,6 +24,7 @@ from op_table import (
     reduce,
     shape,
     sort,
+    special,
     unary,
     vision,
 )
@@ -41,6 +42,7 @@ FAMILIES: dict[str, list[Op]] = {
     "linalg": linalg.ROWS,
     "matmul": matmul.ROWS,
     "sort": sort.ROWS,
+    "special": special.ROWS,
     "collect": collect.ROWS,
     "nn": nn.ROWS,
     "conv": conv.ROWS,

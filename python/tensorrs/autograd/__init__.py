@@ -12,11 +12,14 @@ from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function, NestedIOFunction, once_differentiable
 from .grad_mode import (
     enable_grad,
+    enforce_grad_layout_policy,
     inference_mode,
     is_grad_enabled,
     is_inference_mode_enabled,
+    is_multithreading_enabled,
     no_grad,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
@@ -28,16 +31,20 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "enforce_grad_layout_policy",
     "grad",
     "gradcheck",
     "gradgradcheck",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_multithreading_enabled",
     "no_grad",
     "once_differentiable",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
+    "variable",
 ]
 
 TYPE_CHECKING = False
@@ -48,6 +55,11 @@ if TYPE_CHECKING:
     from tensorrs.autograd import functional as functional
 
     _Tensors: TypeAlias = Tensor | Sequence[Tensor]
+
+
+def variable(*args: object, **kwargs: object) -> Tensor:
+    """PyTorch's first way to a tensor: refused, `tensorrs.tensor` is what it was."""
+    raise RuntimeError("tensorrs.autograd.variable(...) is deprecated, use tensorrs.tensor(...) instead")
 
 
 class _VariableMeta(type):

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "enable_grad",
+    "enforce_grad_layout_policy",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_multithreading_enabled",
     "no_grad",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]
 
 # `inspect.CO_GENERATOR`: `inspect` is too large a module to import for it.
@@ -173,3 +176,49 @@ class inference_mode(_Mode):
     def clone(self) -> inference_mode:
         """The same mode anew."""
         return inference_mode(self.mode)
+
+
+_multithreading = True
+
+
+def is_multithreading_enabled() -> bool:
+    """What `set_multithreading_enabled` was last told."""
+    return _multithreading
+
+
+class set_multithreading_enabled(_Mode):
+    """Whether backward passes on other devices have threads of their own. On the CPU they run on the caller's."""
+
+    def __init__(self, mode: bool) -> None:
+        global _multithreading
+        self.prev, self.mode = _multithreading, mode
+        _multithreading = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        global _multithreading
+        _multithreading = self.prev
+
+    def clone(self) -> set_multithreading_enabled:
+        """A mode with the same setting."""
+        return type(self)(self.mode)
+
+
+class enforce_grad_layout_policy(_Mode):
+    """Whether gradients get the strides of their parameters, which is all that PyTorch may do with it. Here a gradient
+    keeps the strides it comes with, whatever is said."""
+
+    def __init__(self, enable: bool = True) -> None:
+        self.enable = enable
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def clone(self) -> enforce_grad_layout_policy:
+        """A mode with the same setting."""
+        return type(self)(self.enable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import functional, init, modules, parallel, parameter, utils
+from ._factory import factory_kwargs
 from .modules import *  # noqa: F403
 from .modules import __all__ as _layers
 from .parallel import DataParallel
@@ -14,6 +15,7 @@ __all__ = [
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "factory_kwargs",
     "functional",
     "init",
     "modules",

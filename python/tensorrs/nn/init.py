@@ -29,6 +29,8 @@ __all__ = [
     "normal",
     "normal_",
     "ones_",
+    "orthogonal",
+    "orthogonal_",
     "sparse",
     "sparse_",
     "trunc_normal_",
@@ -239,6 +241,24 @@ def _nothing_to_do(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
+    """A random orthogonal matrix times `gain`, over (rows, the rest flattened): Q of a normal matrix, with the signs
+    that make R's diagonal positive. Raises ValueError for less than two dimensions. Saxe et al., arXiv:1312.6120.
+    """
+    if tensor.dim() < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.size(0)
+    flat = tensor.new_empty((rows, tensor.numel() // rows)).normal_(0, 1, generator=generator)
+    with tensorrs.no_grad():
+        wide = rows < flat.size(1)
+        q, r = tensorrs.linalg.qr(flat.t() if wide else flat)
+        q = q * r.diag().sign()
+        tensor.copy_((q.t() if wide else q).reshape(tensor.shape)).mul_(gain)
+    return tensor
+
+
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal with `std`, with the part `sparsity` of each column zero. Martens, 2010."""
     if tensor.dim() != 2:
@@ -276,4 +296,5 @@ xavier_uniform = _deprecated(xavier_uniform_)
 xavier_normal = _deprecated(xavier_normal_)
 kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
+orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)

@@ -16,6 +16,7 @@ __all__: list[str] = []
 State = dict[str, Tensor]
 
 _CAPTURABLE_DEVICES = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
+_ON_DEVICES = f"must be on supported devices: {_CAPTURABLE_DEVICES}."
 
 
 class _Elementwise(Optimizer):
@@ -28,6 +29,8 @@ class _Elementwise(Optimizer):
 
     _rule: str
     _counts: tuple[str, ...] = ("step",)
+    # What `capturable` is refused with.
+    _capturable: str = f"params and state_steps {_ON_DEVICES}"
     # Options that state of older versions may lack.
     _later: ClassVar[dict[str, Any]] = {
         "foreach": None,
@@ -80,12 +83,7 @@ class _Elementwise(Optimizer):
 
     def _check_step(self, group: Group) -> None:
         if group.get("capturable"):
-            *most, last = ("params", *(f"{key}s" for key in self._counts[1:]), "state_steps")
-            comma = "," if len(most) > 2 else ""
-            raise AssertionError(
-                f"If capturable=True, {', '.join(most)}{comma} and {last} must be on supported devices: "
-                f"{_CAPTURABLE_DEVICES}."
-            )
+            raise AssertionError(f"If capturable=True, {self._capturable}")
         if group["foreach"] and group["differentiable"]:
             raise AssertionError("_foreach ops don't support autograd")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorrs
 from tensorrs._C import Tensor
 
-from ._elementwise import State, _check_lr, _check_positive, _count, _decayed, _Elementwise
+from ._elementwise import _ON_DEVICES, State, _check_lr, _check_positive, _count, _decayed, _Elementwise
 from .optimizer import Group, ParamsT
 
 __all__ = ["Adadelta"]
@@ -26,6 +26,7 @@ class Adadelta(_Elementwise):
     """
 
     _rule = "adadelta"
+    _capturable = f"params and state_steps {_ON_DEVICES}".replace(", 'xla'", "")
 
     def __init__(
         self,

@@ -159,6 +159,8 @@ def _check_options(lr: Any, betas: Any, eps: float, weight_decay: float, *, tens
 def _check_step(group: Group, states: list[dict[str, Tensor]]) -> None:
     if group["differentiable"] and any(state["step"].requires_grad for state in states):
         raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
+    if group["foreach"] and group["differentiable"]:
+        raise AssertionError("_foreach ops don't support autograd")
     if group["foreach"] and isinstance(group["lr"], Tensor) and not group["capturable"]:
         raise RuntimeError("lr as a Tensor is not supported for capturable=False and foreach=True")
     if group["capturable"] and not group["fused"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorrs
 from tensorrs._C import Tensor
 
-from ._elementwise import State, _check_lr, _check_positive, _count, _decayed, _Elementwise
+from ._elementwise import _ON_DEVICES, State, _check_lr, _check_positive, _count, _decayed, _Elementwise
 from .optimizer import Group, ParamsT, _to_scalar
 
 __all__ = ["ASGD"]
@@ -26,6 +26,7 @@ class ASGD(_Elementwise):
     """
 
     _rule = "asgd"
+    _capturable = f"params, mus, etas, and state_steps {_ON_DEVICES}"
     _counts = ("step", "eta", "mu")
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import tensorrs
 from tensorrs._C import Tensor
 
-from ._elementwise import State, _check_betas, _check_lr, _check_positive, _count, _decayed, _Elementwise
+from ._elementwise import _ON_DEVICES, State, _check_betas, _check_lr, _check_positive, _count, _decayed, _Elementwise
 from .optimizer import Group, ParamsT
 
 __all__ = ["NAdam"]
@@ -31,6 +31,7 @@ class NAdam(_Elementwise):
     """
 
     _rule = "nadam"
+    _capturable = f"params, mu_products and state_steps {_ON_DEVICES}"
     _counts = ("step", "mu_product")
     _later: ClassVar[dict[str, Any]] = {**_Elementwise._later, "decoupled_weight_decay": False}
 

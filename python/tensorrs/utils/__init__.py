@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-_PARTS = ("checkpoint", "data", "hooks")
+_PARTS = ("checkpoint", "data", "dlpack", "hooks")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -143,6 +143,8 @@ mod module {
     #[pymodule_export]
     use crate::tensor::search::{bin_edges, bucketize, histogram_nd, isin, searchsorted};
     #[pymodule_export]
+    use crate::tensor::special::{_special, _special_pair};
+    #[pymodule_export]
     use crate::tensor::stats::linalg_vector_norm;
     #[pymodule_export]
     use crate::tensor::unary::polygamma;

@@ -68,6 +68,7 @@ from .dropout import (
     dropout3d,
     feature_alpha_dropout,
 )
+from .grouped import grouped_mm
 from .likelihood import (
     ctc_loss,
     gaussian_nll_loss,
@@ -205,6 +206,7 @@ __all__ = [
     "glu",
     "grid_sample",
     "group_norm",
+    "grouped_mm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",

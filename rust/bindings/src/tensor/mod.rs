@@ -38,6 +38,7 @@ pub mod search;
 pub mod shape_ops;
 pub mod softmax;
 pub mod sort;
+pub mod special;
 pub mod stats;
 pub mod unary;
 pub mod view;

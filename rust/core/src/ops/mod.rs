@@ -46,6 +46,7 @@ pub mod shape_ops;
 pub mod shuffle;
 pub mod softmax;
 pub mod sort;
+pub mod special;
 pub mod stats;
 pub mod unary;
 pub mod view;

@@ -33,45 +33,14 @@ float_ops! {
 static LOGIT: Unary = float_unary_row!("logit_cpu", |x, _p| math::logit(x));
 static POLYGAMMA: Unary = float_unary_row!("polygamma_cpu", |x, p| polygamma(p[0], x as f64) as T);
 
-/// `(-1)^(n + 1) n! zeta(n + 1, x)` for `n >= 1`, Hurwitz' zeta by ten terms and Euler and Maclaurin's formula for the
-/// rest; from the negative side first brought to above 0.
+/// `(-1)^(n + 1) n! zeta(n + 1, x)` for `n >= 1`.
 fn polygamma(n: f64, x: f64) -> f64 {
-    const TERMS: usize = 12;
-    /// Bernoulli's numbers B_2k / (2k)!
-    const B: [f64; 8] = [
-        1.0 / 12.0,
-        -1.0 / 720.0,
-        1.0 / 30240.0,
-        -1.0 / 1209600.0,
-        1.0 / 47900160.0,
-        -691.0 / 1307674368000.0,
-        1.0 / 74724249600.0,
-        -3617.0 / 10670622842880000.0,
-    ];
     if x <= 0.0 && x == x.floor() {
         return if n % 2.0 == 1.0 { f64::INFINITY } else { f64::NEG_INFINITY };
     }
-    let s = n + 1.0;
-    let mut sum = 0.0;
-    let mut at = x;
-    // Far below 0 there is no end of terms; a million are enough to be wrong by less than one in a million.
-    for _ in 0..1_000_000 {
-        if at >= TERMS as f64 {
-            break;
-        }
-        sum += at.powf(-s);
-        at += 1.0;
-    }
-    sum += at.powf(1.0 - s) / (s - 1.0) + 0.5 * at.powf(-s);
-    let mut factor = s * at.powf(-s - 1.0);
-    for (k, b) in B.iter().enumerate() {
-        sum += b * factor;
-        let k = 2.0 * k as f64 + 1.0;
-        factor *= (s + k) * (s + k + 1.0) / (at * at);
-    }
     let factorial = (2..=n as u64).fold(1.0, |f, k| f * k as f64);
     let sign = if n % 2.0 == 1.0 { 1.0 } else { -1.0 };
-    sign * factorial * sum
+    sign * factorial * math::tails::series(n + 1.0, x)
 }
 
 impl Tensor {

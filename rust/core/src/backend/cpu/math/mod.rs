@@ -8,9 +8,12 @@
 //!
 //! Use: `math::exp(x)` for f32, f64 and a generic `T: Real`.
 
+pub mod bessel;
 mod double;
+pub mod polynomials;
 mod single;
 mod special;
+pub mod tails;
 #[cfg(test)]
 mod tests;
 mod wide;
