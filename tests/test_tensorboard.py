@@ -50,13 +50,17 @@ def test_every_kind(tmp_path: Path) -> None:
         writer.add_images("images", torch.rand(4, 1, 8, 8), 0)
         writer.add_histogram("weights", torch.randn(100), 0)
         writer.add_text("notes", "hello", 0)
-        writer.add_hparams({"lr": 0.1, "name": "sgd"}, {"accuracy": torch.tensor(0.9)})
+        writer.add_hparams({"lr": 0.1, "name": "sgd"}, {"accuracy": torch.tensor(0.9)}, run_name="first")
+        writer.add_scalar("precise", torch.tensor(0.25, dtype=torch.float64), 0, None, True, double_precision=True)
+        writer.add_pr_curve("curve", torch.tensor([0, 1, 1]), torch.tensor([0.2, 0.7, 0.4]), 0, num_thresholds=5)
+        assert writer.get_logdir() == writer.log_dir
         writer.add_graph(Net(), torch.ones(2, 3))
     seen = events(tmp_path)
     values = [(v.tag, e.step, v) for e in seen for v in e.summary.value]
     assert [(step, v.simple_value) for tag, step, v in values if tag == "loss"] == [(0, 0.0), (1, 0.5), (2, 1.0)]
     tags = {tag for tag, _, _ in values}
-    assert {"image", "images", "weights", "notes/text_summary", "accuracy"} <= tags
+    assert {"image", "images", "weights", "notes/text_summary", "accuracy", "precise", "curve"} <= tags
+    assert (tmp_path / "first").is_dir()
     (image,) = [v.image for tag, _, v in values if tag == "image"]
     assert (image.height, image.width, image.encoded_image_string[:4]) == (8, 8, b"\x89PNG")
     (weights,) = [v.histo for tag, _, v in values if tag == "weights"]

@@ -52,9 +52,8 @@ def _with_arrays(name: str) -> Any:
 class SummaryWriter(tensorboardX.SummaryWriter):  # type: ignore[misc]
     """Writes what TensorBoard shows into files in `log_dir` (by default `runs/DATE_HOST` with `comment` added).
 
-    `add_scalar(tag, value, step)`, `add_scalars`, `add_image(tag, (C, H, W) tensor, step)`, `add_images`,
-    `add_histogram`, `add_text`, `add_hparams`, `add_figure`, `add_embedding`, `add_pr_curve`, `add_graph(model, input)`
-    and the others are tensorboardX's, which are PyTorch's. `close()`, or the end of a `with` block, writes the rest.
+    The methods below have PyTorch's arguments; the rarer ones (`add_audio`, `add_video`, `add_mesh`, ...) are
+    tensorboardX's, and take tensors too. `close()`, or the end of a `with` block, writes the rest.
     """
 
     def __init__(
@@ -80,6 +79,126 @@ class SummaryWriter(tensorboardX.SummaryWriter):  # type: ignore[misc]
         """The folder of the files."""
         return str(self.logdir)
 
+    def get_logdir(self) -> str:
+        """The folder of the files."""
+        return self.log_dir
+
+    def add_scalar(
+        self,
+        tag: str,
+        scalar_value: Any,
+        global_step: int | None = None,
+        walltime: float | None = None,
+        new_style: bool = False,
+        double_precision: bool = False,
+    ) -> None:
+        """A point of the curve `tag`: a number, or a tensor of one element, at `global_step`.
+
+        `new_style` and `double_precision` are taken and not used: values are float32 in the file.
+        """
+        super().add_scalar(tag, _array(scalar_value), global_step, walltime)
+
+    def add_scalars(
+        self,
+        main_tag: str,
+        tag_scalar_dict: dict[str, Any],
+        global_step: int | None = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Points of several curves in one picture; each curve gets a folder of its own."""
+        super().add_scalars(main_tag, _array(tag_scalar_dict), global_step, walltime)
+
+    def add_image(
+        self,
+        tag: str,
+        img_tensor: Any,
+        global_step: int | None = None,
+        walltime: float | None = None,
+        dataformats: str = "CHW",
+    ) -> None:
+        """A picture of 1, 3 or 4 channels: floats between 0 and 1, or bytes; `dataformats` names its dimensions."""
+        super().add_image(tag, _array(img_tensor), global_step, walltime, dataformats)
+
+    def add_images(
+        self,
+        tag: str,
+        img_tensor: Any,
+        global_step: int | None = None,
+        walltime: float | None = None,
+        dataformats: str = "NCHW",
+    ) -> None:
+        """A batch of pictures as one, eight in a row."""
+        super().add_images(tag, _array(img_tensor), global_step, walltime, dataformats)
+
+    def add_figure(
+        self,
+        tag: str,
+        figure: Any,
+        global_step: int | None = None,
+        close: bool = True,
+        walltime: float | None = None,
+    ) -> None:
+        """A figure of Matplotlib, or a list of them, as a picture; `close` closes them."""
+        super().add_figure(tag, figure, global_step, close, walltime)
+
+    def add_histogram(
+        self,
+        tag: str,
+        values: Any,
+        global_step: int | None = None,
+        bins: Any = "tensorflow",
+        walltime: float | None = None,
+        max_bins: int | None = None,
+    ) -> None:
+        """How the elements of a tensor are distributed. `bins`: TensorBoard's own, or what `numpy.histogram` takes."""
+        super().add_histogram(tag, _array(values), global_step, bins, walltime, max_bins)
+
+    def add_text(
+        self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None
+    ) -> None:
+        """A text, in Markdown."""
+        super().add_text(tag, text_string, global_step, walltime)
+
+    def add_embedding(
+        self,
+        mat: Any,
+        metadata: Any = None,
+        label_img: Any = None,
+        global_step: int | None = None,
+        tag: str = "default",
+        metadata_header: Any = None,
+    ) -> None:
+        """Points (n, d) for the projector, with n labels in `metadata` and n pictures in `label_img`."""
+        super().add_embedding(_array(mat), _array(metadata), _array(label_img), global_step, tag, metadata_header)
+
+    def add_pr_curve(
+        self,
+        tag: str,
+        labels: Any,
+        predictions: Any,
+        global_step: int | None = None,
+        num_thresholds: int = 127,
+        weights: Any = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Precision against recall of yes-or-no `predictions` between 0 and 1, at `num_thresholds` thresholds."""
+        given = (_array(labels), _array(predictions), global_step, num_thresholds, _array(weights), walltime)
+        super().add_pr_curve(tag, *given)
+
+    def add_hparams(
+        self,
+        hparam_dict: dict[str, Any],
+        metric_dict: dict[str, Any],
+        hparam_domain_discrete: dict[str, Any] | None = None,
+        run_name: str | None = None,
+        global_step: int | None = None,
+    ) -> None:
+        """The settings of a run and what came of it, in the folder `run_name` (by default the time).
+
+        `hparam_domain_discrete` is taken and not used. Raises TypeError unless both are dicts.
+        """
+        super().add_hparams(_array(hparam_dict), _array(metric_dict), run_name, global_step)
+
     def add_graph(
         self, model: Module, input_to_model: Any = None, verbose: bool = False, use_strict_trace: bool = True
     ) -> None:
@@ -94,7 +213,7 @@ class SummaryWriter(tensorboardX.SummaryWriter):  # type: ignore[misc]
 
 
 for _name in dir(tensorboardX.SummaryWriter):
-    if _name.startswith("add_") and _name != "add_graph":
+    if _name.startswith("add_") and _name not in vars(SummaryWriter):
         setattr(SummaryWriter, _name, _with_arrays(_name))
 
 

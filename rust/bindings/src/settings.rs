@@ -73,7 +73,8 @@ pub fn set_num_interop_threads(num: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-/// The dtype in which two dtypes meet.
+/// The smallest dtype of the higher kind (bool < integer < float) that holds both; uint8 and a signed one meet in
+/// int16 or more.
 #[pyfunction]
 pub fn promote_types(py: Python<'_>, type1: DTypeArg, type2: DTypeArg) -> PyResult<Py<PyDType>> {
     dtype(py, type1.0.promote(type2.0))

@@ -55,7 +55,7 @@ impl PyTensor {
         run(py, x.numel(), || x.select_scatter(&src.0, dim, index))
     }
 
-    /// A copy with a slice of a dimension replaced.
+    /// A copy with y[start:end:step] = src along `dim`. RuntimeError unless `src` has the slice's shape.
     #[pyo3(signature = (src, dim = 0, start = None, end = None, step = 1))]
     fn slice_scatter(
         &self,
@@ -70,7 +70,7 @@ impl PyTensor {
         run(py, x.numel(), || x.slice_scatter(&src.0, dim, start, end, step))
     }
 
-    /// A copy with a diagonal replaced.
+    /// A copy with its `diagonal(offset, dim1, dim2)` replaced by `src`. RuntimeError unless the shapes are equal.
     #[pyo3(signature = (src, offset = 0, dim1 = 0, dim2 = 1))]
     fn diagonal_scatter(
         &self,
@@ -84,7 +84,7 @@ impl PyTensor {
         run(py, x.numel(), || x.diagonal_scatter(&src.0, offset, dim1, dim2))
     }
 
-    /// A copy with a strided window replaced.
+    /// A copy with its `as_strided(size, stride, storage_offset)` replaced by `src`.
     #[pyo3(signature = (src, size, stride, storage_offset = None))]
     fn as_strided_scatter(
         &self,
@@ -127,7 +127,7 @@ impl PyTensor {
         run(py, x.numel(), || x.rot90(k, &dims.0))
     }
 
-    /// A copy of `length` indices of a dimension.
+    /// A copy of `length` slices of `dim` from `start` on: `narrow`, copied.
     fn narrow_copy(
         &self,
         py: Python<'_>,

@@ -148,7 +148,8 @@ pub fn block_diag(py: Python<'_>, tensors: &Bound<'_, PyTuple>) -> PyResult<Py<P
 
 #[pymethods]
 impl PyTensor {
-    /// Kronecker's product.
+    /// y[i * p + k, j * q + l] = x[i, j] * other[k, l] for x: (m, n) and other: (p, q); y: (m p, n q).
+    /// With other numbers of dimensions the smaller gets leading ones.
     fn kron(&self, py: Python<'_>, other: Arg) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel() * other.0.numel(), || x.kron(&other.0))
@@ -161,7 +162,8 @@ impl PyTensor {
         run(py, x.numel(), || x.cross(&other.0, dim))
     }
 
-    /// Covariances of the rows.
+    /// sum (x_i - mean_i)(x_j - mean_j) / (n - correction) of the rows i and j of x (rows, n): (rows, rows).
+    /// `fweights` counts columns several times, `aweights` weighs them. RuntimeError for more than two dimensions.
     #[pyo3(signature = (*, correction = 1, fweights = None, aweights = None))]
     fn cov(
         &self,
@@ -176,7 +178,7 @@ impl PyTensor {
         })
     }
 
-    /// Correlation coefficients of the rows.
+    /// cov[i, j] / sqrt(cov[i, i] cov[j, j]) of the rows of x (rows, n): (rows, rows), within [-1, 1].
     fn corrcoef(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.corrcoef())

@@ -131,11 +131,13 @@ macro_rules! convolutions {
 }
 
 convolutions! {
-    /// Convolution over (N, C, L) or (C, L).
+    /// y[n, o] = bias[o] + sum_c weight[o, c] * x[n, c], sliding over (N, C, L) or (C, L); weight: (O, C / groups, k).
+    /// L_out = floor((L + 2 padding - dilation (k - 1) - 1) / stride) + 1; `padding` may be "valid" or "same".
+    /// RuntimeError where channels or dtypes differ or the kernel is larger than the padded input.
     conv1d / conv_transpose1d, 1;
-    /// Convolution over (N, C, H, W) or (C, H, W).
+    /// As `conv1d` over (N, C, H, W) or (C, H, W); weight: (O, C / groups, kH, kW). Each size follows that formula.
     conv2d / conv_transpose2d, 2;
-    /// Convolution over (N, C, D, H, W) or (C, D, H, W).
+    /// As `conv1d` over (N, C, D, H, W) or (C, D, H, W); weight: (O, C / groups, kD, kH, kW).
     conv3d / conv_transpose3d, 3;
 }
 

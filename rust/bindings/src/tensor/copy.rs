@@ -119,7 +119,7 @@ impl PyTensor {
         run(py, x.numel(), || x.to_dtype(other.0.dtype()))
     }
 
-    /// A copy with the same history.
+    /// A copy of the elements in memory of its own; gradients go through it.
     #[pyo3(signature = (*, memory_format = None))]
     fn clone(&self, py: Python<'_>, memory_format: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

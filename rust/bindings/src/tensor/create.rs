@@ -156,15 +156,15 @@ macro_rules! filled {
 }
 
 filled! {
-    /// A tensor of zeros.
+    /// Zeros of shape `size`, in the default dtype unless `dtype` is given. RuntimeError for a negative size.
     zeros, Tensor::zeros_on;
-    /// A tensor of ones.
+    /// Ones of shape `size`, in the default dtype unless `dtype` is given. RuntimeError for a negative size.
     ones, |layout, dtype, device| Tensor::full_on(layout, Scalar::Int(1), dtype, device);
     /// A tensor whose elements are whatever was in memory.
     empty, Tensor::empty_on;
 }
 
-/// A tensor filled with one number.
+/// `fill_value` in the shape `size`; its dtype is that of the number unless `dtype` is given.
 #[pyfunction]
 #[pyo3(signature = (size, fill_value, **kwargs))]
 pub fn full<'py>(
@@ -277,7 +277,7 @@ pub fn linspace<'py>(
     options.finish(py, t)
 }
 
-/// The identity matrix.
+/// A matrix (n, m), or (n, n), of ones on the diagonal and zeros elsewhere. RuntimeError for a negative size.
 #[pyfunction]
 #[pyo3(signature = (n, m = None, **kwargs))]
 pub fn eye<'py>(

@@ -53,7 +53,7 @@ pub fn feature_dropout_<'py>(
     run_inplace(input, |x| x.dropout_as_(Dropped::Feature, p, train, None))
 }
 
-/// `alpha_dropout` of whole channels.
+/// `alpha_dropout` of whole channels: x (N, C, ...) keeps or loses each x[n, c] at once.
 #[pyfunction]
 pub fn feature_alpha_dropout(py: Python<'_>, input: Arg, p: f64, train: bool) -> PyResult<Py<PyTensor>> {
     run(py, input.0.numel(), || input.0.dropout_as(Dropped::FeatureAlpha, p, train, None))

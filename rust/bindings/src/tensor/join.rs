@@ -81,13 +81,14 @@ macro_rules! joins {
 }
 
 joins! {
-    /// Tensors one after another along a dimension.
+    /// Tensors one after another along `dim`; their other sizes are equal. Dtypes are promoted.
+    /// RuntimeError where shapes differ; an empty vector is left out.
     cat, cat;
     /// Another name of `cat`.
     concat, cat;
     /// Another name of `cat`.
     concatenate, cat;
-    /// Tensors of one shape along a new dimension.
+    /// k tensors of one shape along a new dimension `dim` of size k. RuntimeError where shapes differ.
     stack, stack;
 }
 
@@ -118,8 +119,8 @@ numpy_joins! {
     vstack, |t| t.at_least_2d(), |_| 0;
     /// Another name of `vstack`.
     row_stack, |t| t.at_least_2d(), |_| 0;
-    /// Along the third dimension.
+    /// `cat` along dimension 2; (n) becomes (1, n, 1) and (n, m) becomes (n, m, 1).
     dstack, |t| t.at_least_3d(), |_| 2;
-    /// Vectors become columns.
+    /// `cat` along dimension 1; vectors (n) become columns (n, 1).
     column_stack, |t| if t.rank() <= 1 { t.reshape(&[t.numel(), 1]) } else { Ok(t.clone()) }, |_| 1;
 }

@@ -153,7 +153,7 @@ impl PyTensor {
         run(py, work(&input2.0), || x.cholesky_solve(&input2.0, upper))
     }
 
-    /// The inverse of A, given its Cholesky factor.
+    /// (L L^T)^-1 for the lower factor L (..., n, n), or (U^T U)^-1 for the upper one.
     #[pyo3(signature = (upper = false))]
     fn cholesky_inverse(&self, py: Python<'_>, upper: bool) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

@@ -110,7 +110,7 @@ pub fn native_group_norm(
     three(run_all(py, input.0.numel(), || input.0.native_group_norm(group, weight, bias, eps))?)
 }
 
-/// Batch norm of each sample by itself.
+/// (x - mean) / sqrt(var + eps) * weight + bias, with mean and variance of each x[n, c] in (N, C, ...).
 #[pyfunction]
 #[pyo3(signature = (input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled))]
 #[allow(clippy::too_many_arguments)]

@@ -87,7 +87,7 @@ impl PyGenerator {
         PyGenerator(Arc::new(Mutex::new(self.lock().clone())))
     }
 
-    /// Where the memory is.
+    /// The device it draws for: the CPU.
     #[getter]
     fn device(&self) -> PyDevice {
         device(tensorrs_core::Device::Cpu)
@@ -156,7 +156,7 @@ fn sizes<'py>(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -
     shape(&varargs(args)?)
 }
 
-/// Uniform numbers in [0, 1).
+/// Numbers drawn evenly from [0, 1), in the shape `size`, from `generator` or the default stream.
 #[pyfunction]
 #[pyo3(signature = (*size, **kwargs))]
 pub fn rand<'py>(
@@ -238,7 +238,7 @@ pub fn randint<'py>(
     make(py, "randint", &shape, Fill::Integer { from, to: Some(to) }, Some(DType::I64), kwargs)
 }
 
-/// The numbers 0 to n - 1 in random order.
+/// 0, ..., n - 1 in random order, int64, each order as likely as any other.
 #[pyfunction]
 #[pyo3(signature = (n, **kwargs))]
 pub fn randperm<'py>(py: Python<'py>, n: i64, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Py<PyTensor>> {
@@ -448,7 +448,8 @@ impl PyTensor {
         })
     }
 
-    /// Indices drawn with the chances in each row.
+    /// Indices (..., num_samples), int64, drawn with chances proportional to the numbers of each row (..., n).
+    /// RuntimeError for negative or no chances, or too few of them without `replacement`.
     #[pyo3(signature = (num_samples, replacement = false, *, generator = None))]
     fn multinomial(
         &self,

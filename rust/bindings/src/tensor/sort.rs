@@ -75,7 +75,7 @@ impl PyTensor {
         run(py, x.numel(), || x.argsort(dim, descending))
     }
 
-    /// Sorted along the first dimension.
+    /// The elements sorted in ascending order along dimension 0: the values of `sort(dim=0)`.
     fn msort(&self, py: Python<'_>) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.sort(0, false, None).map(|(values, _)| values))

@@ -130,7 +130,7 @@ impl PyTensor {
         run(py, x.numel(), || x.dist(&other.0, p.0.to_f64()))
     }
 
-    /// How often each number from 0 on occurs.
+    /// y[i] = how often i occurs in a vector of integers from 0 on, or the sum of its `weights`; at least `minlength` long.
     #[pyo3(signature = (weights = None, minlength = 0))]
     fn bincount(&self, py: Python<'_>, weights: Option<Arg>, minlength: isize) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);

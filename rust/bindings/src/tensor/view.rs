@@ -178,7 +178,8 @@ impl PyTensor {
         self.matrix_transpose(py)
     }
 
-    /// Any shape and strides on the same memory.
+    /// A view with element (i, j, ...) at storage_offset + i stride[0] + j stride[1] + ... of the same memory.
+    /// RuntimeError where that leaves the storage.
     #[pyo3(signature = (size, stride, storage_offset = None))]
     fn as_strided(
         &self,
