@@ -114,12 +114,13 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return _ASMoutput(output if batched else output.squeeze(0), loss)
 
     def _get_full_log_prob(self, input: Tensor, head_output: Tensor) -> Tensor:
+        out = input.new_empty(head_output.size(0), self.n_classes)
         head = F.log_softmax(head_output, dim=1)
-        parts = [head[:, : self.shortlist_size]]
-        for i, tail in enumerate(self.tail):
+        out[:, : self.shortlist_size] = head[:, : self.shortlist_size]
+        for i, (low, high) in enumerate(pairwise(self.cutoffs)):
             cluster = head[:, self.shortlist_size + i].unsqueeze(1)
-            parts.append(F.log_softmax(tail(input), dim=1) + cluster)
-        return tensorrs.cat(parts, dim=1)
+            out[:, low:high] = F.log_softmax(self.tail[i](input), dim=1) + cluster
+        return out
 
     def log_prob(self, input: Tensor) -> Tensor:
         """The log-probabilities of all classes, (N, n_classes)."""

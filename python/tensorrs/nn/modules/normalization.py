@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorrs
 from tensorrs._C import Tensor
+from tensorrs.autograd import Function, once_differentiable
 from tensorrs.nn import functional as F
 from tensorrs.nn import init
 from tensorrs.nn._names import ntuple
@@ -158,10 +159,47 @@ class LocalResponseNorm(Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-class CrossMapLRN2d(Module):
-    """`x / (k + alpha / size * s)^beta` with s the sum of `x^2` over the channels at most `(size - 1) // 2` away.
+class _CrossMap(Function):
+    """The sums and the derivative of `CrossMapLRN2d`, with the windows that PyTorch's take."""
 
-    x: (N, C, H, W). As `LocalResponseNorm` but for even sizes.
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+        reach = int((size - 1) / 2 + 1)
+        square = x * x
+        sums = square[:, : min(reach, x.size(1))].sum(1)
+        scale = x.new_empty(x.shape)
+        scale[:, 0] = sums
+        for c in range(1, x.size(1)):
+            if c < x.size(1) - reach + 1:
+                sums = sums + square[:, c + reach - 1]
+            # What leaves the window at `c == reach` stays in the sum.
+            if c > reach:
+                sums = sums - square[:, c - reach]
+            scale[:, c] = sums
+        scale = scale * (alpha / size) + k
+        out = x * scale.pow(-beta)
+        ctx.save_for_backward(x, out, scale)
+        ctx.size, ctx.alpha, ctx.beta = size, alpha, beta
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, out, scale = ctx.saved_tensors
+        size, channels = ctx.size, x.size(1)
+        before = int(size - (size - 1) / 2)
+        ratio = x.new_zeros((x.size(0), channels + size - 1, *x.shape[2:]))
+        ratio[:, before : before + channels] = (grad * out / scale)[:, : ratio.size(1) - before]
+        around = ratio.unfold(1, size, 1).sum(-1)
+        gradient = grad * scale.pow(-ctx.beta) - (2 * ctx.alpha * ctx.beta / size) * x * around
+        return gradient, None, None, None, None
+
+
+class CrossMapLRN2d(Module):
+    """`x / (k + alpha / size * s)^beta` with s the sum of `x^2` over the channels around.
+
+    x: (N, C, H, W); ValueError for any other number of dimensions. The windows are those of PyTorch, where the first
+    channel stays in all later sums and the derivative looks one channel further back. As `LocalResponseNorm` else.
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
@@ -174,9 +212,8 @@ class CrossMapLRN2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
-        width = 2 * ((self.size - 1) // 2) + 1
-        # The mean over `width` channels times this is the sum over `size`.
-        return F.local_response_norm(input, width, self.alpha * width / self.size, self.beta, self.k)
+        out: Tensor = _CrossMap.apply(input, self.size, self.alpha, self.beta, self.k)
+        return out
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -314,10 +314,15 @@ impl Tensor {
                 // Rounded once, at the end.
                 let [base, a, b] = [self, a, b].map(|t| t.cast_data(DType::F32));
                 let (base, full) = (base?, scaled(product(&a?, &b?)?, alpha)?);
-                let sum = if beta.to_f64() == 0.0 {
-                    full
-                } else {
-                    full.add(&scaled(base.expand_data(full.shape())?, beta)?)?
+                let sum = match beta.to_f64() {
+                    0.0 => full,
+                    1.0 => full.add(&base.expand_data(full.shape())?)?,
+                    // PyTorch's loop adds `beta * self` in one rounding, as f64 does here.
+                    _ => {
+                        let factor = Tensor::wrapped(Scalar::Float(f64::from(beta.to_f64() as f32)))?;
+                        let base = base.cast_data(DType::F64)?.mul(&factor)?;
+                        base.add(&full.cast_data(DType::F64)?)?.cast_data(DType::F32)?
+                    }
                 };
                 return sum.cast_data(self.dtype());
             }

@@ -76,32 +76,32 @@ impl Fill {
         };
         // SAFETY (of each `slice_mut`): the caller holds no slice of this storage while it is filled.
         match self {
-            Fill::Uniform { from, to } => per_float!("\"check_uniform_bounds\"", dtype, T => {
+            Fill::Uniform { from, to } => per_float!("check_uniform_bounds", dtype, T => {
                 // SAFETY: as above.
                 random::uniform_::<T>(g, unsafe { t.slice_mut() }, from, to)
             }),
-            Fill::Normal { mean, std } => per_float!("\"normal_kernel_cpu\"", dtype, T => {
+            Fill::Normal { mean, std } => per_float!("normal_kernel_cpu", dtype, T => {
                 // SAFETY: as above.
                 let out = unsafe { t.slice_mut::<T>() };
                 if whole { random::normal_(g, out, mean, std) } else { random::normal_strided_(g, out, mean, std) }
             }),
-            Fill::LogNormal { mean, std } => per_float!("\"log_normal_cpu\"", dtype, T => {
+            Fill::LogNormal { mean, std } => per_float!("log_normal_cpu", dtype, T => {
                 // SAFETY: as above.
                 random::log_normal_::<T>(g, unsafe { t.slice_mut() }, mean, std)
             }),
             Fill::Cauchy { .. } | Fill::Exponential { .. } if !dtype.is_float() => {
                 Err(continuous(if matches!(self, Fill::Cauchy { .. }) { "Cauchy" } else { "Exponential" }))
             }
-            Fill::Cauchy { median, sigma } => per_float!("\"cauchy_cpu\"", dtype, T => {
+            Fill::Cauchy { median, sigma } => per_float!("cauchy_cpu", dtype, T => {
                 // SAFETY: as above.
                 random::cauchy_::<T>(g, unsafe { t.slice_mut() }, median, sigma)
             }),
-            Fill::Exponential { lambda } => per_float!("\"exponential_cpu\"", dtype, T => {
+            Fill::Exponential { lambda } => per_float!("exponential_cpu", dtype, T => {
                 // SAFETY: as above.
                 random::exponential_::<T>(g, unsafe { t.slice_mut() }, lambda)
             }),
             Fill::Geometric { .. } if dtype == DType::Bool => {
-                Err(Error::NotImplemented { op: "\"geometric_cpu\"".into(), dtype })
+                Err(Error::NotImplemented { op: "geometric_cpu".into(), dtype })
             }
             Fill::Geometric { p } => per_dtype!(dtype, T => {
                 // SAFETY: as above.
@@ -195,7 +195,7 @@ impl Tensor {
     fn bernoulli_from(&self, p: &Tensor, source: Source) -> Result<()> {
         let p = p.contiguous_data()?;
         with_generator(source, |g| {
-            per_float!("\"bernoulli_tensor_cpu_p_\"", p.dtype(), P => per_dtype!(self.dtype(), T => {
+            per_float!("bernoulli_tensor_cpu_p_", p.dtype(), P => per_dtype!(self.dtype(), T => {
                 // SAFETY: this tensor was made by the caller and nobody else holds it.
                 random::bernoulli_tensor_::<T, P>(g, unsafe { self.slice_mut() }, p.slice())
             }))
@@ -216,7 +216,7 @@ impl Tensor {
         let p = self.detach().contiguous_data()?;
         let categories = *self.shape().last().unwrap_or(&0);
         let drawn = with_generator(source, |g| {
-            per_float!("\"multinomial\"", p.dtype(), P => {
+            per_float!("multinomial", p.dtype(), P => {
                 random::multinomial::<P>(g, p.slice(), categories, samples, replacement)
             })
         })?;
