@@ -144,7 +144,7 @@ SPECIAL = {
     ("affine_grid_generator", "size"): "Sequence[builtins.int]", ("conv3d", "padding"): "_Ints | builtins.str",
     ("index_put", "indices"): "Sequence[Tensor | None]", ("index_put_", "indices"): "Sequence[Tensor | None]",
     ("index_put", "values"): "Tensor", ("index_put_", "values"): "Tensor",
-    ("pow", "exponent"): "_Operand", ("pow_", "exponent"): "_Operand", ("float_power", "exponent"): "_Operand", ("float_power_", "exponent"): "_Operand",
+    ("_special_pair", "input"): "_Operand", ("pow", "exponent"): "_Operand", ("pow_", "exponent"): "_Operand", ("float_power", "exponent"): "_Operand", ("float_power_", "exponent"): "_Operand",
     ("lerp", "weight"): "_Operand", ("lerp_", "weight"): "_Operand",
     ("bernoulli", "p"): "_Number", ("tensor", "data"): "Any", ("new_tensor", "data"): "Any", ("scatter", "src"): "_Operand", ("scatter_", "src"): "_Operand",
     ("select_scatter", "index"): "builtins.int", ("select", "index"): "builtins.int", ("isin", "elements"): "_Operand",
@@ -201,7 +201,7 @@ RETURNS = _table(f"""
     _Layout: layout
     tuple[builtins.int, builtins.int]: __dlpack_device__
     tuple[tuple[Node | None, builtins.int], ...]: next_functions
-    Tensor: _linalg_det _linalg_householder_product _linalg_ldl_solve _linalg_lu_solve _linalg_matrix_exp _linalg_pinv _linalg_solve_triangular
+    Tensor: _special _special_pair _linalg_det _linalg_householder_product _linalg_ldl_solve _linalg_lu_solve _linalg_matrix_exp _linalg_pinv _linalg_solve_triangular
     list[Tensor]: _linalg_cholesky_ex _linalg_eigh _linalg_inv_ex _linalg_ldl_factor_ex _linalg_lstsq _linalg_lu _linalg_lu_factor_ex _linalg_lu_unpack _linalg_qr _linalg_slogdet _linalg_solve_ex _linalg_svd
     tuple[builtins.int, builtins.int]: _storage
     tuple[Any, builtins.int]: unpickle

@@ -59,8 +59,11 @@ def lobpcg(
         each = [t if t is None else t.expand(*lead, *t.shape[-2:]).reshape(-1, *t.shape[-2:]) for t in (A, B, X, iK)]
         found = []
         for row in range(lead.numel()):
-            one = [t if t is None else t[row] for t in each]
-            found.append(_search(*one, -1 if niter is None else niter, tol, largest is not False, tracker))  # type: ignore[arg-type]
+            a, b, x, precondition = (t if t is None else t[row] for t in each)
+            assert a is not None
+            assert x is not None
+            steps = -1 if niter is None else niter
+            found.append(_search(a, b, x, precondition, steps, tol, largest is not False, tracker))
         values = _C.stack([f[0] for f in found])[..., :k].reshape(*lead, k)
         vectors = _C.stack([f[1] for f in found])[..., :k].reshape(*lead, rows, k)
     return values, vectors

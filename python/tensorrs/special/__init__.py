@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tensorrs import _C
 from tensorrs._C import Tensor
-from tensorrs._functions import (  # type: ignore[attr-defined]
+from tensorrs._functions import (
     digamma,
     erf,
     erfc,
@@ -51,12 +51,12 @@ psi = digamma
 
 def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """`exp(x) / sum(exp(x))` along `dim`, computed in `dtype` if one is given."""
-    return _softmax(input, dim, dtype=dtype)  # type: ignore[no-any-return]
+    return _softmax(input, dim, dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """`log(softmax(x))` along `dim`, computed in `dtype` if one is given."""
-    return _log_softmax(input, dim, dtype=dtype)  # type: ignore[no-any-return]
+    return _log_softmax(input, dim, dtype=dtype)
 
 
 def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
