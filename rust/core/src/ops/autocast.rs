@@ -293,6 +293,7 @@ macro_rules! autocast {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
