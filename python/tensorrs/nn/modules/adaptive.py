@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import tensorrs
 from tensorrs._C import Tensor
 from tensorrs.nn import functional as F
 
