@@ -137,7 +137,7 @@ SPECIAL = {
     **{("slice_scatter", name): "builtins.int | None" for name in ("start", "end")}, ("slice_scatter", "step"): "builtins.int",
     ("narrow_copy", "start"): "builtins.int", ("repeat_interleave", "output_size"): "builtins.int", ("cov", "correction"): "builtins.int",
     **{(name, mode): "builtins.int" for name in ("grid_sampler", "grid_sampler_2d", "grid_sampler_3d") for mode in ("interpolation_mode", "padding_mode")},
-    ("tensordot", "a"): "Tensor", ("tensordot", "b"): "Tensor", ("tensordot", "dims"): "builtins.int | Sequence[Sequence[builtins.int]]",
+    ("_special_pair", "input"): "_Operand", ("tensordot", "a"): "Tensor", ("tensordot", "b"): "Tensor", ("tensordot", "dims"): "builtins.int | Sequence[Sequence[builtins.int]]",
     ("result_type", "tensor1"): "_Operand", ("result_type", "tensor2"): "_Operand", ("isin", "test_elements"): "_Operand",
     ("promote_types", "type1"): "_Dtype", ("promote_types", "type2"): "_Dtype", ("set_autocast_enabled", "device_type"): "builtins.str | builtins.bool", ("__array__", "copy"): "builtins.bool | None",
     ("unravel_index", "shape"): "_Ints", ("constant_pad_nd", "pad"): "Sequence[builtins.int]",
@@ -186,7 +186,7 @@ RETURNS = _table(f"""
     Size: shape
     Node | None: grad_fn
     Tensor | None: grad _base
-    Tensor: get_state tensor_from_bytes tensor_over
+    Tensor: get_state tensor_from_bytes tensor_over _special _special_pair
     Generator: _default_generator manual_seed set_state clone_state
     _Number: item
     _ValuesIndices: sort topk kthvalue mode cummax cummin
