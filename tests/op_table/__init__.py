@@ -19,6 +19,7 @@ from op_table import (
     layers,
     linalg,
     matmul,
+    mixed,
     nn,
     pooling,
     reduce,
@@ -51,6 +52,7 @@ FAMILIES: dict[str, list[Op]] = {
     "attention": attention.ROWS,
     "distance": distance.ROWS,
     "layers": layers.ROWS,
+    "mixed": mixed.ROWS,
 }
 FAMILY = {row.name: family for family, rows in FAMILIES.items() for row in rows}
 TABLE: dict[str, Op] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -48,14 +48,14 @@ impl Named {
         Ok(named)
     }
 
-    /// Without the dimensions that nobody else needs: summed.
-    fn sum_but(self, keep: impl Fn(Label) -> bool) -> Result<Named> {
+    /// Without the dimensions that nobody else needs: summed, in the dtype `into` or that of sums.
+    fn sum_but(self, keep: impl Fn(Label) -> bool, into: Option<DType>) -> Result<Named> {
         let dims: Vec<isize> =
             (0..self.labels.len()).filter(|&d| !keep(self.labels[d])).map(|d| d as isize).collect();
         if dims.is_empty() {
             return Ok(self);
         }
-        let t = self.t.sum(&dims, false, None)?;
+        let t = self.t.sum(&dims, false, into)?;
         Ok(Named { t, labels: self.labels.into_iter().filter(|&l| keep(l)).collect() })
     }
 
@@ -83,7 +83,7 @@ impl Named {
     }
 
     /// The product with `other`, summed over the dimensions that are not to be kept.
-    fn times(self, other: Named, keep: &dyn Fn(Label) -> bool) -> Result<Named> {
+    fn times(self, other: Named, keep: &dyn Fn(Label) -> bool, into: Option<DType>) -> Result<Named> {
         let (mut a, mut b) = (self, other);
         for label in a.labels.clone() {
             if b.has(label) && a.size(label) != b.size(label) {
@@ -94,7 +94,8 @@ impl Named {
                 }
             }
         }
-        let (a, b) = (a.clone().sum_but(|l| b.has(l) || keep(l))?, b.sum_but(|l| a.has(l) || keep(l))?);
+        let (a, b) =
+            (a.clone().sum_but(|l| b.has(l) || keep(l), into)?, b.sum_but(|l| a.has(l) || keep(l), into)?);
         let pick = |x: &Named, wanted: &dyn Fn(Label) -> bool| -> Vec<Label> {
             x.labels.iter().copied().filter(|&l| wanted(l)).collect()
         };
@@ -121,7 +122,12 @@ impl Named {
 }
 
 /// The products of tensors with named dimensions, summed over the names that are not in `output`.
-fn contract(operands: &[Tensor], labels: &[Vec<Label>], output: &[Label]) -> Result<Tensor> {
+fn contract(
+    operands: &[Tensor],
+    labels: &[Vec<Label>],
+    output: &[Label],
+    into: Option<DType>,
+) -> Result<Tensor> {
     let mut rest = operands
         .iter()
         .zip(labels)
@@ -131,9 +137,9 @@ fn contract(operands: &[Tensor], labels: &[Vec<Label>], output: &[Label]) -> Res
         return Err(runtime!("einsum(): must provide at least one operand"));
     };
     while let Some(next) = rest.pop_front() {
-        all = all.times(next, &|l| output.contains(&l) || rest.iter().any(|r| r.has(l)))?;
+        all = all.times(next, &|l| output.contains(&l) || rest.iter().any(|r| r.has(l)), into)?;
     }
-    let all = all.sum_but(|l| output.contains(&l))?;
+    let all = all.sum_but(|l| output.contains(&l), into)?;
     // A name whose operands all had size 1 there was kept; one that is nowhere is the ellipsis of nothing.
     let order: Vec<isize> =
         output.iter().filter_map(|l| all.labels.iter().position(|m| m == l)).map(|d| d as isize).collect();
@@ -257,7 +263,7 @@ impl Tensor {
                 ellipsis.into_iter().chain((0..LETTERS).filter(once)).collect()
             }
         };
-        contract(operands, &spelled, &output)
+        contract(operands, &spelled, &output, None)
     }
 
     /// Sums of products over `dims_a` of this tensor and `dims_b` of the other.
@@ -289,7 +295,7 @@ impl Tensor {
         let output: Vec<Label> = a.iter().chain(&b).copied().filter(|&l| l < 2000).collect();
         // PyTorch sums a full contraction without a matrix product, so autocast has no part in it.
         let _exact = output.is_empty().then(crate::ops::autocast::pause);
-        contract(&[self.clone(), other.clone()], &[a, b], &output)
+        contract(&[self.clone(), other.clone()], &[a, b], &output, Some(self.dtype()))
     }
 
     /// The given matrices (vectors are rows) on the diagonal of one, zeros elsewhere.

@@ -2,6 +2,7 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::ops::wide::wide_dtype;
 use crate::runtime;
 use crate::shape::wrap_dim;
 use crate::tensor::{Scalar, Tensor};
@@ -92,7 +93,7 @@ impl Tensor {
         }
         let d = wrap_dim(dim, self.rank())?;
         let others: Vec<isize> = (0..self.rank()).filter(|&i| i != d).map(|i| i as isize).collect();
-        let x = self.widened()?;
+        let x = self.to_dtype(wide_dtype(self.dtype()))?;
         let norm = x.vector_norm(p, &others, true, None)?;
         let limit = Tensor::wrapped(Scalar::Float(most))?;
         let factor = limit.div(&norm.add_number(1e-7)?)?;

@@ -251,6 +251,14 @@ impl Tensor {
 
     /// `beta * self + alpha * outer(a, b)`.
     pub fn addr(&self, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
+        for (name, by) in [("beta", beta), ("alpha", alpha)] {
+            let whole = [self, a, b].iter().all(|t| !t.dtype().is_float());
+            if whole && matches!(by, Scalar::Float(_)) {
+                return Err(runtime!(
+                    "For integral input tensors, argument {name} must not be a floating point number."
+                ));
+            }
+        }
         // Masks have no sums and no multiples but 0.
         let mask = self.dtype() == DType::Bool && a.dtype() == DType::Bool && b.dtype() == DType::Bool;
         let scaled = |t: Tensor, by: Scalar| match by.to_f64() {

@@ -185,22 +185,6 @@ impl Backend for Cpu {
 
     fn test_number(&self, k: &Test, x: View, number: Number, left: bool, out: View) -> Result<()> {
         let p = &[0.0; 2];
-        if let (false, Number::Int(n)) = (x.dtype.is_float(), number)
-            && per_dtype!(x.dtype, T => <T as Element>::from_i64(n).to_i64() != n)
-        {
-            // Outside the dtype: every element stands on the same side of it, as 0 does.
-            let mut answer = false;
-            // SAFETY: one element each.
-            unsafe {
-                if left {
-                    (k.ints.i64)(1, &n, 1, &0, 1, &mut answer, p);
-                } else {
-                    (k.ints.i64)(1, &0, 1, &n, 1, &mut answer, p);
-                }
-            }
-            pointwise::convert::<bool, bool>(out, out, |_| answer);
-            return Ok(());
-        }
         macro_rules! half {
             ($T:ty) => {{
                 let n = number.to::<$T>().to_f32();
