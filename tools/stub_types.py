@@ -270,6 +270,7 @@ SIGNATURES = {
 OF_CLASS = {
     ("Tensor", "__array_priority__"): "builtins.int",
     ("Tensor", "grad_dtype"): "_Dtype",
+    ("Tensor", "imag"): "Tensor",
     ("Tensor", "name"): "None",
     ("Tensor", "volatile"): "builtins.bool",
     ("Node", "variable"): "Tensor",

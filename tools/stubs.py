@@ -177,7 +177,8 @@ def members(kind: type) -> Iterator[str]:
             yield from function(name, item, "    ", "self", tensors)
         elif isinstance(item, property):
             yield "    @property"
-            yield f"    def {name}(self) -> {OF_CLASS.get((kind.__name__, name), 'Any')}: ..."
+            known = "builtins.bool" if name.startswith("is_") else result(name, item.fget, tensors=False)
+            yield f"    def {name}(self) -> {OF_CLASS.get((kind.__name__, name), known)}: ..."
         else:
             yield f"    {name}: {OF_CLASS.get((kind.__name__, name), 'Any')}"
     yield from construction(kind)
