@@ -104,8 +104,9 @@ def gradient(
         dims = [dim] if isinstance(dim, int) else list(dim)
     if listed and len(spacing) != len(dims):
         raise RuntimeError(
-            "tensorrs.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() ="
-            f" {input.dim()}', but got a list of length {len(spacing)}"
+            "tensorrs.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have "
+            f"the same length, but got a spacing argument of length {len(spacing)} and a dim argument of length "
+            f"{len(dims)}."
         )
     dims = [d if -input.dim() <= d < input.dim() else _out_of_range(d, input.dim()) for d in dims]
     dims = [d % max(input.dim(), 1) for d in dims]
@@ -251,7 +252,9 @@ def histogramdd(
     given = [bins] * width if isinstance(bins, int) else list(bins)
     if len(given) != width:
         raise RuntimeError(
-            f"tensorrs.histogramdd(): expected {width} sequences of bin edges for a {width}-dimensional histogram"
+            "histogramdd: The size of bins must be equal to the innermost dimension of the input."
+            if all(isinstance(n, int) for n in given)
+            else f"tensorrs.histogramdd(): expected {width} sequences of bin edges for a {width}-dimensional histogram"
             f" but got {len(given)}"
         )
     if range is not None and len(range) != 2 * width:

@@ -88,8 +88,8 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 
 
 def logspace(
-    start: float,
-    end: float,
+    start: float | Tensor,
+    end: float | Tensor,
     steps: int,
     base: float = 10.0,
     *,
@@ -100,6 +100,16 @@ def logspace(
 ) -> Tensor:
     """`steps` powers of `base`: their exponents are evenly spaced from `start` to `end`, both included."""
     dtype = dtype or (_C.get_default_dtype() if out is None else out.dtype)
+    for end_point in (start, end):
+        if isinstance(end_point, Tensor) and end_point.dim() > 0:
+            shown = [
+                f"{name} with {t.dim()} dimension(s)"
+                for name, t in (("start", start), ("end", end))
+                if isinstance(t, Tensor)
+            ]
+            raise RuntimeError(
+                f"logspace only supports 0-dimensional start and end tensors, but got {' and '.join(shown)}."
+            )
     if dtype.is_floating_point:
         exponents = _C.linspace(start, end, steps, dtype=dtype)
     else:

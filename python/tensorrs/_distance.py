@@ -1,12 +1,13 @@
 """Distances between vectors: row against row (`pairwise_distance`), all pairs of one set (`pdist`) or of two (`cdist`).
 
-Composed of tensor operations, so that derivatives of any order follow. The norm is `(sum of |d|^p)^(1 / p)`; p = 0
+Derivatives of any order follow. The norm is `(sum of |d|^p)^(1 / p)`; p = 0
 counts what differs, infinity takes the greatest. Where a distance is 0 its gradient is 0.
 """
 
 from __future__ import annotations
 
 import tensorrs
+from tensorrs import _C
 from tensorrs._autocast import casts
 from tensorrs._C import Tensor
 
@@ -17,16 +18,6 @@ _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "dono
 _MANY = 25
 
 
-def _norms(differences: Tensor, p: float) -> Tensor:
-    """The norm along the last dimension. Of several greatest, each has the whole gradient."""
-    if p != float("inf") or differences.size(-1) == 0:
-        return differences.norm(2 if p == float("inf") else p, -1)
-    sizes = differences.abs()
-    greatest = sizes.detach().amax(-1, keepdim=True)
-    shares = (sizes * (sizes.detach() == greatest)).sum(-1)
-    return greatest.squeeze(-1) + (shares - shares.detach())
-
-
 def _scalar_type(x: Tensor) -> str:
     return str(x.type()).rpartition(".")[2].removesuffix("Tensor")
 
@@ -34,12 +25,6 @@ def _scalar_type(x: Tensor) -> str:
 def _refuse_half(name: str, x: Tensor) -> None:
     if x.element_size() == 2:
         raise NotImplementedError(f"\"{name}\" not implemented for '{_scalar_type(x)}'")
-
-
-def _by_product(x1: Tensor, x2: Tensor) -> Tensor:
-    """Euclidean distances from `|a|^2 - 2 a b + |b|^2`: quick, and less exact for vectors that are close."""
-    squares = x1.square().sum(-1, keepdim=True) - 2 * x1.matmul(x2.mT) + x2.square().sum(-1).unsqueeze(-2)
-    return squares.clamp_min(0).sqrt()
 
 
 @casts("cdist")
@@ -67,9 +52,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
         raise RuntimeError(f"expected scalar type {_scalar_type(x1)} but found {_scalar_type(x2)}")
     many = x1.size(-2) > _MANY or x2.size(-2) > _MANY
     if p == 2 and (mode == _MODES[1] or (mode == _MODES[0] and many)):
-        return _by_product(x1, x2)
+        return _C._cdist(x1, x2, p, True)
     _refuse_half("cdist", x1)
-    return _norms(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+    return _C._cdist(x1, x2, p, False)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -85,8 +70,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError("pdist only supports non-negative p values")
     if input.size(0) > 1:
         _refuse_half("pdist", input)
-    first, second = tensorrs.triu_indices(input.size(0), input.size(0), 1)
-    return _norms(input.index_select(0, first) - input.index_select(0, second), p)
+    return _C._pdist(input, p)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:

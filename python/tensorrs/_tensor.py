@@ -124,7 +124,7 @@ def _rebuild(
     return out
 
 
-def __reduce_ex__(self: Tensor, protocol: Any) -> tuple[Any, ...]:
+def __reduce_ex__(self: Tensor, proto: Any) -> tuple[Any, ...]:
     memory = None if self.is_meta else self.untyped_storage()
     layout = (self.dtype, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad)
     return _rebuild, (type(self), memory, *layout, self.__dict__)

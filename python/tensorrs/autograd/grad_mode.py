@@ -122,6 +122,12 @@ class enable_grad(_Fixed):
 
     _on = True
 
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
+        return super().__new__(cls, orig_func)
+
+    def __init__(self, orig_func: Callable[..., Any] | None = None) -> None:
+        super().__init__()
+
 
 class set_grad_enabled(_Mode):
     """Record or not, from here on, or inside a `with` block."""

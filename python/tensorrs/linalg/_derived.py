@@ -46,6 +46,11 @@ def _two(x: Tensor, dim: Sequence[int]) -> tuple[int, int]:
     return first, second
 
 
+def _greatest(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    """The greatest along `dim`; 0 where there is nothing."""
+    return x.sum(dim, keepdim) if x.size(dim) == 0 else x.amax(dim, keepdim)
+
+
 def matrix_norm(
     A: Tensor,
     ord: float | str = "fro",
@@ -77,7 +82,7 @@ def matrix_norm(
         if x.element_size() == 2:
             raise NotImplementedError(f"linalg.matrix_norm: Low precision dtypes not supported. Got {_scalar_type(x)}")
         s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]
-        found = s.sum(-1) if ord == "nuc" else s.amax(-1) if float(ord) > 0 else s.amin(-1)
+        found = s.sum(-1) if ord == "nuc" else _greatest(s, -1) if float(ord) > 0 else s.amin(-1)
         if keepdim:
             for d in sorted((rows, cols)):
                 found = found.unsqueeze(d)
@@ -87,7 +92,7 @@ def matrix_norm(
     sums = x.abs().sum(along, keepdim)
     if not keepdim and across > along:
         across -= 1
-    return give(sums.amax(across, keepdim) if size > 0 else sums.amin(across, keepdim), out)
+    return give(_greatest(sums, across, keepdim) if size > 0 else sums.amin(across, keepdim), out)
 
 
 def norm(

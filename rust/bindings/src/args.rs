@@ -1,8 +1,8 @@
 //! Arguments parsed by their type: one newtype per way PyTorch writes a thing.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyList, PyTuple};
 use tensorrs_core::{DType, Scalar, Tensor};
 
 use crate::border::{PyTensor, raise};
@@ -72,6 +72,22 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Operand {
                 })?;
                 Tensor::wrapped(n.0).map(Operand).map_err(raise)
             }
+        }
+    }
+}
+
+/// As `Operand`, for an element: a complex number is one if it is real.
+pub struct Filling(pub Tensor);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Filling {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match ob.cast::<PyComplex>() {
+            Ok(z) if z.imag() == 0.0 => Tensor::wrapped(Scalar::Float(z.real())).map(Filling).map_err(raise),
+            Ok(_) => Err(PyRuntimeError::new_err("value cannot be converted to type float without overflow")),
+            Err(_) => Operand::extract(ob).map(|x| Filling(x.0)),
         }
     }
 }

@@ -310,7 +310,7 @@ fn ask<'py>(producer: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 #[pymethods]
 impl PyTensor {
     /// A DLPack capsule that shares this tensor's memory.
-    #[pyo3(signature = (*, stream = None, max_version = None, dl_device = None, copy = None))]
+    #[pyo3(signature = (*, stream = None, max_version = None, dl_device = None, copy = None, read_only = false))]
     fn __dlpack__(
         &self,
         py: Python<'_>,
@@ -318,6 +318,7 @@ impl PyTensor {
         max_version: Option<(u32, u32)>,
         dl_device: Option<(i32, i32)>,
         copy: Option<bool>,
+        read_only: bool,
     ) -> PyResult<Py<PyAny>> {
         let t = self.tensor(py);
         if t.requires_grad() {
@@ -335,8 +336,13 @@ impl PyTensor {
             Some(true) => (t.dup().map_err(raise)?, IS_COPIED),
             _ => (t.detach(), 0),
         };
+        if read_only && max_version.is_none_or(|(major, _)| major < 1) {
+            return Err(PyBufferError::new_err(
+                "__dlpack__: read_only=True needs the versioned protocol, max_version >= (1, 0)",
+            ));
+        }
         if max_version.is_some_and(|(major, _)| major >= 1) {
-            debug_assert_eq!(flags & READ_ONLY, 0);
+            let flags = if read_only { flags | READ_ONLY } else { flags };
             let make = |tensor, context| ManagedVersioned {
                 major: 1,
                 minor: 0,

@@ -42,9 +42,9 @@ impl Function {
         }
         if !args.get_borrowed_item(0)?.is_instance_of::<PyTensor>() {
             let args = self.with_tensor_first(py, args.clone(), None)?;
-            return self.method.bind(py).call1(args);
+            return self.method.bind(py).call1(args).map_err(|e| self.named(py, e, None));
         }
-        self.method.bind(py).call1(args)
+        self.method.bind(py).call1(args).map_err(|e| self.named(py, e, None))
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -68,6 +68,42 @@ impl Function {
 }
 
 impl Function {
+    /// An argument of the wrong type, with the names of the function and of the argument, and its place.
+    #[cold]
+    fn named(&self, py: Python<'_>, error: PyErr, kwargs: Option<&Bound<'_, PyDict>>) -> PyErr {
+        self.try_named(py, &error, kwargs).ok().flatten().unwrap_or(error)
+    }
+
+    fn try_named(
+        &self,
+        py: Python<'_>,
+        error: &PyErr,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Option<PyErr>> {
+        let value = error.value(py);
+        let text = value.str()?.to_string();
+        if !error.is_instance_of::<PyTypeError>(py) || !text.starts_with("must be ") {
+            return Ok(None);
+        }
+        // Which argument it was stands in a note.
+        let Some(notes) = value.getattr_opt(intern!(py, "__notes__"))? else { return Ok(None) };
+        let note: String = notes.get_item(0)?.extract()?;
+        let Some(argument) = note.strip_prefix("while processing '").and_then(|n| n.strip_suffix('\''))
+        else {
+            return Ok(None);
+        };
+        let given_by_name = kwargs.is_some_and(|k| k.contains(argument).unwrap_or(false));
+        let signature: Option<String> = self.method.getattr(py, "__text_signature__")?.extract(py)?;
+        let place = signature.filter(|_| !given_by_name).and_then(|s| {
+            s.trim_matches(['(', ')']).split(", ").position(|a| a.split('=').next() == Some(argument))
+        });
+        let place = place.map_or_else(String::new, |n| format!(" (position {})", n + 1));
+        Ok(Some(PyTypeError::new_err(format!(
+            "{}(): argument '{argument}'{place} {text}",
+            self.name.bind(py)
+        ))))
+    }
+
     fn call_with_keywords<'py>(
         &self,
         py: Python<'py>,
@@ -96,7 +132,11 @@ impl Function {
             kwargs.del_item(intern!(py, "out"))?;
         }
         let Some(out) = out.filter(|o| !o.is_none()) else {
-            return self.method.bind(py).call(args, Some(&kwargs));
+            return self
+                .method
+                .bind(py)
+                .call(args, Some(&kwargs))
+                .map_err(|e| self.named(py, e, Some(&kwargs)));
         };
         out::refuse_gradients(name, &args, &out)?;
         let _exact = autocast::pause();

@@ -81,6 +81,8 @@ mod module {
         zeros, zeros_like,
     };
     #[pymodule_export]
+    use crate::tensor::distance::{_cdist, _pdist};
+    #[pymodule_export]
     use crate::tensor::dropout::{
         alpha_dropout, alpha_dropout_, dropout, dropout_, feature_alpha_dropout, feature_alpha_dropout_,
         feature_dropout, feature_dropout_,

@@ -77,6 +77,16 @@ pub fn check_exact(op: &str, out: &Tensor, result: &Tensor) -> PyResult<()> {
     if found == wanted || (wanted == DType::Bool && found == DType::U8) {
         return Ok(());
     }
+    if among(" amax amin ", op) {
+        return Err(raise(runtime!(
+            "Expected the dtype for input and out to match, but got {} for input's dtype and {} for out's dtype.",
+            wanted.scalar_type(),
+            found.scalar_type()
+        )));
+    }
+    if op == "multinomial" {
+        return Err(raise(runtime!("multinomial expects Long tensor out, got: {}", found.scalar_type())));
+    }
     Err(raise(runtime!(
         "{op}(): Expected out tensor to have dtype {}, but got {} instead",
         wanted.cpp_name(),

@@ -102,6 +102,16 @@ impl DType {
         }
     }
 
+    /// The least finite number of a floating point type; of others that of float64.
+    pub const fn lowest(self) -> f64 {
+        match self {
+            DType::F16 => f16::MIN.to_f64_const(),
+            DType::BF16 => bf16::MIN.to_f64_const(),
+            DType::F32 => f32::MIN as f64,
+            _ => f64::MIN,
+        }
+    }
+
     #[inline]
     pub const fn is_float(self) -> bool {
         matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
@@ -208,7 +218,9 @@ macro_rules! number {
             #[inline(always)]
             fn to_i64(self) -> i64 { self as i64 }
             #[inline(always)]
-            fn from_f64(x: f64) -> Self { float_to!(x, $t) }
+            fn from_f64(x: f64) -> Self {
+                if matches!(DType::$dtype, DType::I32) { wrap_i32(x) as $t } else { wrap_i64(x) as $t }
+            }
             #[inline(always)]
             fn from_i64(x: i64) -> Self { x as $t }
             #[inline(always)]
@@ -221,22 +233,16 @@ macro_rules! number {
 
 /// A float cast to an integer goes through i64, as the x86 instruction that PyTorch compiles to does: 300.0 becomes
 /// 44 as uint8, not 255. Outside i64 the result is the smallest i64, the value that instruction gives.
-macro_rules! float_to {
-    ($x:ident, f32) => {
-        $x as f32
-    };
-    ($x:ident, f64) => {
-        $x
-    };
-    ($x:ident, $t:ty) => {
-        wrap_i64($x) as $t
-    };
-}
-
 #[inline(always)]
 fn wrap_i64(x: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if (-LIMIT..LIMIT).contains(&x) { x as i64 } else { i64::MIN }
+}
+
+/// For i32 there is such an instruction of its own.
+#[inline(always)]
+fn wrap_i32(x: f64) -> i32 {
+    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
 }
 
 number! {

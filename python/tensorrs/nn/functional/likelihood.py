@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ def gaussian_nll_loss(
     if var.size() != input.size():
         if input.size()[:-1] == var.size():
             var = var.unsqueeze(-1)
-        elif input.ndim != var.ndim or sum(a != b for a, b in zip(input.size(), var.size(), strict=True)) != 1:
+        # As many dimensions, and size 1 in the only one that differs.
+        elif input.ndim != var.ndim or [b for a, b in zip(input.size(), var.size(), strict=True) if a != b] != [1]:
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
@@ -103,8 +105,10 @@ def linear_cross_entropy(
 ) -> Tensor:
     """`cross_entropy(linear(x, linear_weight, linear_bias), y)`.
 
-    x: (N, F) or (F); linear_weight: (C, F), or (C, ..., F) for a loss at several places. `options` says how to divide
-    the work, which changes no result; the scores are computed in one piece whatever it says.
+    x: (N, F) or (F); linear_weight: (C, F), or (C, ..., F) for a loss at several places. With `options` the scores and
+    their gradients are computed for a few rows at a time, so that never all scores are in memory; such a loss has first
+    derivatives alone. Where that is not possible (label smoothing, several places, targets that need a gradient) a
+    warning says so, and `options` is ignored.
     """
     if input.dim() < 1 or input.dim() > 2:
         raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
@@ -126,6 +130,25 @@ def linear_cross_entropy(
     shape = (*input.shape[:-1], classes, *places)
     if tuple(target.shape) == shape and ignore_index is not None:
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    if options is not None:
+        plain = target.dtype == _C.int64 or (target.dtype == input.dtype and not target.requires_grad)
+        if plain and label_smoothing == 0 and not places and reduction in ("mean", "sum", "none"):
+            if reduction != "none":
+                from tensorrs.nn.functional._chunked import chunked_cross_entropy
+
+                return chunked_cross_entropy(
+                    input, linear_weight, linear_bias, target, weight, reduction, ignore_index, options
+                )
+        else:
+            warnings.warn(
+                "linear_cross_entropy: ``options`` ignored; chunked path needs reduction in {'mean','sum','none'}, "
+                "label_smoothing == 0, target.dtype == int64 (or a probability target with dtype matching input and "
+                f"requires_grad == False), out_features == (). Got {reduction=}, {label_smoothing=}, "
+                f"target.dtype={target.dtype}, out_features={places}, tracing=False, "
+                f"target.requires_grad={target.requires_grad}, "
+                f"linear_bias.shape={None if linear_bias is None else tuple(linear_bias.shape)}.",
+                stacklevel=2,
+            )
     if places:
         linear_weight = linear_weight.reshape(-1, features)
         linear_bias = None if linear_bias is None else linear_bias.reshape(-1)

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::scatter_reduce::Reduce;
+use tensorrs_core::runtime;
 
 use crate::args::{Arg, Dims, Number, shape};
 use crate::border::{PyTensor, raise, run, run_inplace};
@@ -136,6 +137,17 @@ impl PyTensor {
         length: isize,
     ) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
+        let rank = x.rank() as isize;
+        if rank > 0 && dim >= rank {
+            return Err(raise(runtime!("Expected dim < {rank} to be true, but got dim = {dim}")));
+        }
+        if length < 0 && rank > 0 && dim >= -rank {
+            return Err(raise(runtime!(
+                "start ({}) + length ({length}) exceeds dimension size ({}).",
+                start.0,
+                x.shape()[dim.rem_euclid(rank) as usize]
+            )));
+        }
         run(py, x.numel(), || x.narrow(dim, start.0, length)?.dup_contiguous())
     }
 }

@@ -117,12 +117,14 @@ impl PyTensor {
         Ok(py.import("builtins")?.call_method1("complex", (x,))?.unbind())
     }
 
-    fn __format__(slf: &Bound<'_, Self>, spec: &str) -> PyResult<String> {
+    fn __format__(slf: &Bound<'_, Self>, format_spec: &str) -> PyResult<String> {
         let (py, t) = (slf.py(), slf.get().tensor(slf.py()));
         if t.rank() == 0 && t.device() == Device::Cpu {
-            return number(py, t.item().map_err(raise)?)?.call_method1("__format__", (spec,))?.extract();
+            return number(py, t.item().map_err(raise)?)?
+                .call_method1("__format__", (format_spec,))?
+                .extract();
         }
-        if spec.is_empty() {
+        if format_spec.is_empty() {
             return slf.str()?.extract();
         }
         Err(PyTypeError::new_err("unsupported format string passed to Tensor.__format__"))

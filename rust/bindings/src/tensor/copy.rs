@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use tensorrs_core::{DType, Device, Tensor};
 
-use crate::args::{Arg, Number, Operand};
+use crate::args::{Arg, Filling, Number, Operand};
 use crate::border::{PyTensor, raise, run, run_inplace};
 use crate::types::{DTypeArg, DeviceArg};
 
@@ -150,7 +150,7 @@ impl PyTensor {
     }
 
     /// Set every element to one number, or to a zero-dim tensor.
-    fn fill_<'py>(slf: &Bound<'py, Self>, value: Operand) -> PyResult<Bound<'py, Self>> {
+    fn fill_<'py>(slf: &Bound<'py, Self>, value: Filling) -> PyResult<Bound<'py, Self>> {
         run_inplace(slf, |x| match value.0.is_wrapped() {
             true => x.fill_(value.0.item()?),
             false => x.fill_tensor_(&value.0),
@@ -173,15 +173,20 @@ impl PyTensor {
     }
 
     /// Another shape in place; the elements are kept in memory order, new ones are uninitialised.
-    #[pyo3(signature = (*sizes, memory_format = None))]
+    #[pyo3(signature = (*sizes, size = None, memory_format = None))]
     fn resize_<'py>(
         slf: &Bound<'py, Self>,
         sizes: &Bound<'py, PyTuple>,
+        size: Option<Bound<'py, PyAny>>,
         memory_format: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Self>> {
         let _ = memory_format;
         let x = slf.get().tensor(slf.py());
-        let shape = crate::args::shape(&crate::args::varargs(sizes)?)?;
+        let sizes = match size {
+            Some(size) => PyTuple::new(slf.py(), [size])?,
+            None => sizes.clone(),
+        };
+        let shape = crate::args::shape(&crate::args::varargs(&sizes)?)?;
         if x.requires_grad() {
             return Err(raise(tensorrs_core::runtime!("cannot resize variables that require grad")));
         }

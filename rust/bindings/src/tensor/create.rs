@@ -260,17 +260,52 @@ pub fn range<'py>(
     options.finish(py, t)
 }
 
+/// The ends and the number of steps of `linspace` and its like; ends may be tensors without dimensions.
+fn range_ends(
+    op: &str,
+    start: &Bound<'_, PyAny>,
+    end: &Bound<'_, PyAny>,
+    steps: &Bound<'_, PyAny>,
+) -> PyResult<(Number, Number, i64)> {
+    let rank = |ob: &Bound<'_, PyAny>| ob.cast::<PyTensor>().ok().map(|t| t.get().tensor(ob.py()).rank());
+    let ranks = [rank(start), rank(end)];
+    if ranks.iter().flatten().any(|&n| n != 0) {
+        let found: Vec<String> = ranks
+            .iter()
+            .zip(["start", "end"])
+            .filter_map(|(rank, name)| rank.map(|n| format!("{name} with {n} dimension(s)")))
+            .collect();
+        return Err(raise(tensorrs_core::runtime!(
+            "{op} only supports 0-dimensional start and end tensors, but got {}.",
+            found.join(" and ")
+        )));
+    }
+    let refused = || {
+        PyTypeError::new_err(format!(
+            "{op}() received an invalid combination of arguments - got ({}, {}, {}), but expected one of:\n * (Number start, Number end, int steps, *, Tensor out = None, tensorrs.dtype dtype = None, tensorrs.device device = None, bool pin_memory = False, bool requires_grad = False)\n",
+            type_name(start),
+            type_name(end),
+            type_name(steps)
+        ))
+    };
+    match (start.extract(), end.extract(), steps.extract()) {
+        (Ok(start), Ok(end), Ok(steps)) => Ok((start, end, steps)),
+        _ => Err(refused()),
+    }
+}
+
 /// `steps` numbers from `start` to `end`, both included.
 #[pyfunction]
 #[pyo3(signature = (start, end, steps, **kwargs))]
 pub fn linspace<'py>(
     py: Python<'py>,
-    start: Number,
-    end: Number,
-    steps: i64,
+    start: &Bound<'py, PyAny>,
+    end: &Bound<'py, PyAny>,
+    steps: &Bound<'py, PyAny>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
     let options = Options::parse("linspace", kwargs)?;
+    let (start, end, steps) = range_ends("linspace", start, end, steps)?;
     let steps = usize::try_from(steps)
         .map_err(|_| raise(tensorrs_core::runtime!("number of steps must be non-negative")))?;
     let t = call(py, steps, || Tensor::linspace(start.0, end.0, steps, options.dtype))?;

@@ -6,7 +6,7 @@ use pyo3::types::PyTuple;
 use tensorrs_core::ops::gather::Meet;
 use tensorrs_core::{Result, Scalar, Tensor};
 
-use crate::args::{Arg, Number, Operand};
+use crate::args::{Arg, Filling, Number, Operand};
 use crate::border::{PyTensor, call, run, run_inplace, wrap};
 
 fn meet(reduce: Option<&str>) -> PyResult<Meet> {
@@ -60,7 +60,7 @@ with_inplace! {
     /// x with x[index[i]] = value along `dim`.
     index_fill / index_fill_ (dim: isize, index: Arg, value: Operand) |x| x.index_fill(dim, &index.0, &value.0);
     /// x with `value` where `mask` is True; the mask is broadcast.
-    masked_fill / masked_fill_ (mask: Arg, value: Operand) |x| x.masked_fill(&mask.0, &value.0);
+    masked_fill / masked_fill_ (mask: Arg, value: Filling) |x| x.masked_fill(&mask.0, &value.0);
     /// x with the elements of `source`, in their order, where `mask` is True. RuntimeError for too few.
     masked_scatter / masked_scatter_ (mask: Arg, source: Arg) |x| x.masked_scatter(&mask.0, &source.0);
 }

@@ -13,6 +13,7 @@ pub mod conv;
 pub mod convert;
 pub mod copy;
 pub mod create;
+pub mod distance;
 pub mod dropout;
 pub mod embedding;
 pub mod extreme;

@@ -1,10 +1,11 @@
 //! Views that rearrange dimensions, and views of parts.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::view::reshape_inplace;
-use crate::args::{Dims, Start, named_varargs};
+use crate::args::{Dims, Start, named_varargs, type_name};
 use crate::border::{PyTensor, raise, run, run_all};
 
 fn tuple<'py>(py: Python<'py>, parts: Vec<Py<PyTensor>>) -> PyResult<Bound<'py, PyTuple>> {
@@ -31,16 +32,29 @@ macro_rules! numpy_splits {
         #[pymethods]
         impl PyTensor {
             $($(#[$doc])*
-            #[pyo3(signature = (*indices_or_sections))]
+            #[pyo3(signature = (*split_size_or_sections, sections = None, indices = None))]
             fn $name<'py>(
                 &self,
                 py: Python<'py>,
-                indices_or_sections: &Bound<'py, PyTuple>,
+                split_size_or_sections: &Bound<'py, PyTuple>,
+                sections: Option<isize>,
+                indices: Option<Vec<isize>>,
             ) -> PyResult<Bound<'py, PyTuple>> {
                 let x = self.tensor(py);
                 let op = stringify!($name);
-                let one = if indices_or_sections.len() == 1 { Some(indices_or_sections.get_item(0)?) } else { None };
-                let parts = match one.map_or_else(|| indices_or_sections.extract(), |one| one.extract())? {
+                let given = split_size_or_sections;
+                let one = if given.len() == 1 { given.get_item(0)? } else { given.as_any().clone() };
+                let cuts = match (sections, indices) {
+                    (Some(n), None) => Cuts::Sections(n),
+                    (None, Some(cuts)) => Cuts::At(cuts),
+                    _ => one.extract().map_err(|_| {
+                        PyTypeError::new_err(format!(
+                            "{op}() received an invalid combination of arguments - got (Tensor, {}), but expected one of:\n * (Tensor input, int sections)\n * (Tensor input, tuple of ints indices)\n",
+                            type_name(&one)
+                        ))
+                    })?,
+                };
+                let parts = match cuts {
                     Cuts::Sections(n) => run_all(py, 0, || x.split_equal(op, $at_least, n))?,
                     Cuts::At(cuts) => run_all(py, 0, || x.split_equal_at(op, $at_least, &cuts))?,
                 };

@@ -23,10 +23,10 @@ static CLAMP: Unary = float_unary_row!("clamp_scalar_cpu", |x, p| {
 // The gradient `g` where x lies between the bounds; on a bound it is 0.
 static CLAMP_GRAD: Binary =
     float_row!("clamp_backward", |x, g, p| if x > p[0] as T && x < p[1] as T { g } else { 0.0 });
-// From the nearer end, so that both ends are exact.
+// From the nearer end, so that both ends are exact; the sum and the product are rounded once.
 static LERP: Binary = float_row!("lerp_kernel_scalar", |a, b, p| {
     let w = p[0] as T;
-    if w.abs() < 0.5 { a + w * (b - a) } else { b - (b - a) * (1.0 - w) }
+    if w.abs() < 0.5 { w.mul_add(b - a, a) } else { (w - 1.0).mul_add(b - a, b) }
 });
 static NAN_TO: Binary = float_row!("nan_to_num", |x, to, _p| if x.is_nan() { to } else { x });
 static INF_TO: Unary = float_unary_row!("nan_to_num", |x, p| {

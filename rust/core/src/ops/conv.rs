@@ -206,6 +206,9 @@ impl Tensor {
         let (x, added) = self.batched("conv", rank)?;
         check_bias(self, bias)?;
         let given = given_rank(weight)?;
+        if given != rank && matches!(args.padding, Padding::Same) {
+            return Err(plan::ranks(&x, weight));
+        }
         let stride = spread("stride", args.stride, given)?;
         let (x, padding) = match args.padding {
             Padding::Sizes(sizes) => (x, spread("padding", sizes, given)?),

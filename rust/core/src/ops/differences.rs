@@ -35,11 +35,11 @@ impl Tensor {
         if n < 0 {
             return Err(runtime!("order must be non-negative but got {n}"));
         }
+        if n == 0 {
+            return self.dup();
+        }
         let parts: Vec<Tensor> = prepend.into_iter().chain([self]).chain(append).cloned().collect();
         let mut x = if parts.len() == 1 { self.clone() } else { Tensor::cat(&parts, dim)? };
-        if n == 0 {
-            return x.dup();
-        }
         for _ in 0..n.min(x.shape()[d] as i64) {
             let len = x.shape()[d] as isize - 1;
             let (later, earlier) = (x.narrow(d as isize, 1, len)?, x.narrow(d as isize, 0, len)?);

@@ -49,6 +49,9 @@ impl Tensor {
             return Err(runtime!("Index tensor must have the same number of dimensions as {what} tensor"));
         }
         if let Some(src) = src {
+            if src.rank() > index.rank().max(1) {
+                return Err(runtime!("Index tensor must have the same number of dimensions as src tensor"));
+            }
             for d in 0..index.rank() {
                 if d >= src.rank().max(1) {
                     return Err(crate::Error::Dim { dim: d as isize, rank: src.rank() });

@@ -1,10 +1,12 @@
 //! Matrix products of all ranks: mm, bmm, mv, dot, outer, addmm, linear, matmul.
 
 use crate::backend::backend;
+use crate::backend::cpu::dot;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::shape::{Dims, broadcast, show};
+use crate::storage::Device;
 use crate::tensor::{Scalar, Tensor};
 use crate::{autocast, grads, runtime};
 
@@ -201,9 +203,14 @@ impl Tensor {
         if self.dtype() == DType::Bool {
             return Err(Error::NotImplemented { op: "dot".into(), dtype: DType::Bool });
         }
-        let row = self.alias(self.layout().unsqueeze(0)?);
-        let column = other.alias(other.layout().unsqueeze(1)?);
-        let out = row.mm_data("dot", &column, None)?.alias(Layout::contiguous(&[]));
+        let out = match self.short_dot(other)? {
+            Some(out) => out,
+            None => {
+                let row = self.alias(self.layout().unsqueeze(0)?);
+                let column = other.alias(other.layout().unsqueeze(1)?);
+                row.mm_data("dot", &column, None)?.alias(Layout::contiguous(&[]))
+            }
+        };
         out.record("DotBackward0", &[self, other], |save| {
             let (a, b) = (save.input_for(0, 1), save.input_for(1, 0));
             move |ctx, g| {
@@ -212,6 +219,19 @@ impl Tensor {
                 grads![da, db]
             }
         })
+    }
+
+    /// The data of a product of two short float vectors.
+    fn short_dot(&self, other: &Tensor) -> Result<Option<Tensor>> {
+        let wide = matches!(self.dtype(), DType::F32 | DType::F64);
+        if !wide || self.numel() > dot::SHORT || self.device() != Device::Cpu {
+            return Ok(None);
+        }
+        let (a, b) = (self.contiguous_data()?, other.contiguous_data()?);
+        Ok(Some(match self.dtype() {
+            DType::F32 => Tensor::from_slice(&[dot::dot::<f32, 4>(a.slice(), b.slice())], &[])?,
+            _ => Tensor::from_slice(&[dot::dot::<f64, 2>(a.slice(), b.slice())], &[])?,
+        }))
     }
 
     /// Every product of an element of one vector with one of the other.

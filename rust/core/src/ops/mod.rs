@@ -12,6 +12,7 @@ pub mod conv;
 pub mod copy;
 pub mod create;
 pub mod differences;
+pub mod distance;
 pub mod dropout;
 pub mod embedding;
 pub mod extreme;

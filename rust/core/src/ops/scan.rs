@@ -38,8 +38,12 @@ impl Tensor {
             // The sums run over logarithms of the gradient, of its positive and its negative part apart.
             move |ctx, g| {
                 let (x, y) = (x.get(ctx)?, y.get(ctx)?);
-                let (zero, none) =
-                    (Tensor::wrapped(Scalar::Int(0))?, Tensor::wrapped(Scalar::Float(f64::NEG_INFINITY))?);
+                if x.rank() == 0 || x.numel() == 0 {
+                    return grads![Some(g.clone())];
+                }
+                // The least number stands for the logarithm of 0: with -inf second derivatives would be NaN.
+                let none = Tensor::wrapped(Scalar::Float(g.dtype().lowest()))?;
+                let zero = Tensor::wrapped(Scalar::Int(0))?;
                 let part = |wanted: Tensor, g: &Tensor| -> Result<Tensor> {
                     let log = Tensor::choose(&wanted, g, &zero)?.abs()?.log()?;
                     let log = Tensor::choose(&wanted, &log, &none)?.sub(&y)?;

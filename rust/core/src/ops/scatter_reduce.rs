@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::layout::Layout;
 use crate::ops::index::add;
 use crate::shape::{Dims, show, wrap_dim};
-use crate::tensor::{Scalar, Tensor, no_grad};
+use crate::tensor::{Ctx, Scalar, Tensor, grad_enabled, no_grad};
 use crate::{grads, per_dtype, runtime};
 
 use super::gather::{Meet, multiply};
@@ -175,19 +175,16 @@ impl Tensor {
                 let (x, s, y) = (x.get(ctx)?, s.get(ctx)?, y.get(ctx)?);
                 let s = s.window_of(index.shape())?;
                 let (dx, ds) = match reduce {
-                    Reduce::Prod => {
-                        let all = x.partners(dim, &index, &s, include_self)?;
-                        (all.0.mul(g)?, g.gather(dim, &index)?.mul(&all.1)?)
-                    }
+                    Reduce::Prod => x.product_gradients(ctx, dim, &index, &s, &y, g, include_self)?,
                     _ => {
                         // Equal extremes share the gradient, with `x` too where it had no part, as in PyTorch.
                         let mine = x.eq(&y)?.to_dtype(g.dtype())?;
                         let theirs = s.eq(&y.gather(dim, &index)?)?.to_dtype(g.dtype())?;
                         let share = g.div(&mine.scatter(dim, &index, &theirs, Meet::Add)?.detach())?;
-                        (mine.mul(&share)?, theirs.mul(&share.gather(dim, &index)?)?)
+                        (Some(mine.mul(&share)?), Some(theirs.mul(&share.gather(dim, &index)?)?))
                     }
                 };
-                grads![ctx.when(0, || cleared(dx))?, ctx.when(1, || whole(ds))?]
+                grads![dx.map(cleared).transpose()?, ds.map(whole).transpose()?]
             }
         })
     }
@@ -226,34 +223,53 @@ impl Tensor {
         start.scatter(dim, index, &ones, Meet::Add)?.clamp_min(Scalar::Int(1))
     }
 
-    /// The product of the others that each element met: for the places, and for the elements of `src`.
-    fn partners(
+    /// The gradients of the products that elements met in: of the places, and of the elements of `src`.
+    ///
+    /// Where one of the elements of `src` is zero, the product of the others is made anew; of two and more zeros each
+    /// has the gradient 0, which has itself no derivative here.
+    #[allow(clippy::too_many_arguments)]
+    fn product_gradients(
         &self,
+        ctx: &Ctx<'_>,
         dim: isize,
         index: &Tensor,
         src: &Tensor,
+        product: &Tensor,
+        g: &Tensor,
         include_self: bool,
-    ) -> Result<(Tensor, Tensor)> {
-        let zero = Tensor::wrapped(Scalar::Int(0))?;
-        let one = Tensor::wrapped(Scalar::Int(1))?;
-        let own = match include_self {
-            true => self.clone(),
-            false => self.scatter_value(dim, index, Scalar::Int(1), Meet::Replace)?,
-        };
-        let (own_zero, src_zero) = (own.eq(&zero)?, src.eq(&zero)?);
-        // With every zero taken for 1 the product can be divided by each of its factors.
-        let (own_safe, src_safe) = (own.masked_fill(&own_zero, &one)?, src.masked_fill(&src_zero, &one)?);
-        let whole =
-            own_safe.reduce_at("ScatterReduceBackward0", dim, index, &src_safe, Reduce::Prod, true)?;
-        let number =
-            own_zero.to_dtype(DType::I64)?.scatter(dim, index, &src_zero.to_dtype(DType::I64)?, Meet::Add)?;
-        // The zeros among the others: all but a zero that one is oneself.
-        let alone =
-            |number: &Tensor, zero_here: &Tensor| number.sub(&zero_here.to_dtype(DType::I64)?)?.eq(&zero);
-        let dtype = self.dtype();
-        let for_own = whole.div(&own_safe)?.mul(&alone(&number, &own_zero)?.to_dtype(dtype)?)?;
-        let (whole, number) = (whole.gather(dim, index)?, number.gather(dim, index)?);
-        Ok((for_own, whole.div(&src_safe)?.mul(&alone(&number, &src_zero)?.to_dtype(dtype)?)?))
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        const NAME: &str = "ScatterReduceBackward0";
+        let (zero, one) = (Tensor::wrapped(Scalar::Int(0))?, Tensor::wrapped(Scalar::Int(1))?);
+        let own =
+            ctx.when(0, || self.ones_like()?.reduce_at(NAME, dim, index, src, Reduce::Prod, true)?.mul(g))?;
+        let theirs = ctx.when(1, || {
+            let is_zero = src.eq(&zero)?;
+            let zeros = Tensor::zeros_on(Layout::contiguous(self.shape()), DType::I64, self.device())?
+                .scatter(dim, index, &is_zero.to_dtype(DType::I64)?, Meet::Add)?
+                .gather(dim, index)?;
+            let single = is_zero.logical_and(&zeros.eq(&one)?)?;
+            let others = self.reduce_at(
+                NAME,
+                dim,
+                index,
+                &src.masked_fill(&single, &one)?,
+                Reduce::Prod,
+                include_self,
+            )?;
+            let by_division = g.mul(product)?.gather(dim, index)?.div(&src.masked_fill(&is_zero, &one)?)?;
+            let found = Tensor::choose(&single, &g.mul(&others)?.gather(dim, index)?, &by_division)?;
+            if grad_enabled() && zeros.gt(&one)?.any(None, false)?.item()?.to::<bool>() {
+                return found.detach_data().record("DelayedError", &[&found], |_| {
+                    move |_, _| {
+                        Err(runtime!(
+                            "scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are scattered to the same position in self"
+                        ))
+                    }
+                });
+            }
+            Ok(found)
+        })?;
+        Ok((own, theirs))
     }
 
     fn reduce_data(

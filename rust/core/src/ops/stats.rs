@@ -260,7 +260,13 @@ impl Tensor {
 }
 
 /// The gradient of a p-norm `y` of `x`; none at all for order 0.
-fn norm_backward(x: &Tensor, y: &Tensor, g: &Tensor, p: f64, spread: &Spread) -> Result<Option<Tensor>> {
+pub(crate) fn norm_backward(
+    x: &Tensor,
+    y: &Tensor,
+    g: &Tensor,
+    p: f64,
+    spread: &Spread,
+) -> Result<Option<Tensor>> {
     let (y, g) = (spread.keep(y)?, spread.keep(g)?);
     let zero = Tensor::wrapped(Scalar::Float(0.0))?;
     let unless = |gone: Tensor, t: Tensor| Tensor::choose(&gone, &zero, &t);

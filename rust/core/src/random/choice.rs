@@ -136,7 +136,17 @@ fn check<P: Float>(weights: &[P], categories: usize, samples: i64, replacement: 
         return fail("number of categories cannot exceed 2^24");
     }
     if !weights.iter().all(|p| (0.0..f64::INFINITY).contains(&p.to_f64())) {
-        return fail("probability tensor contains either `inf`, `nan` or element < 0");
+        // Drawing several with replacement, PyTorch names the kind that it meets first; NaN is not `>= 0`.
+        let kind = |p: &&P| !(0.0..f64::INFINITY).contains(&p.to_f64());
+        return match weights.iter().find(kind).map(|p| p.to_f64()) {
+            Some(f64::INFINITY) if replacement && samples > 1 => {
+                fail("invalid multinomial distribution (encountering probability entry = infinity or NaN)")
+            }
+            Some(_) if replacement && samples > 1 => {
+                fail("invalid multinomial distribution (encountering probability entry < 0)")
+            }
+            _ => fail("probability tensor contains either `inf`, `nan` or element < 0"),
+        };
     }
     let empty = |row: &[P]| row.iter().all(|p| p.to_f64() == 0.0);
     if categories == 0 || weights.chunks_exact(categories).any(empty) {

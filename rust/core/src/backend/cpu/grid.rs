@@ -163,7 +163,8 @@ struct Table<T> {
 }
 
 impl<T: Real> Table<T> {
-    fn of(d: &Grid, points: &[T], slopes: bool) -> Table<T> {
+    /// For values (`slopes` and `values` say what the table is for) a point of a plane that is no number makes one.
+    fn of(d: &Grid, points: &[T], slopes: bool, values: bool) -> Table<T> {
         let mut table = Table { cuts: vec![0], at: vec![], weight: vec![], slope: vec![] };
         for point in points.chunks_exact(d.dims) {
             let [z, y, x] = d.axes(point);
@@ -181,6 +182,11 @@ impl<T: Real> Table<T> {
                     }
                 }
             }
+            let linear_or_cubic = d.touch != Touch::Nearest && d.edge == Edge::Zeros && d.dims == 2;
+            if values && linear_or_cubic && d.plane() > 0 && (x.past.is_nan() || y.past.is_nan()) {
+                table.at.push(0);
+                table.weight.push(T::of(f64::NAN));
+            }
             table.cuts.push(table.at.len());
         }
         table
@@ -191,7 +197,7 @@ impl<T: Real> Table<T> {
 pub fn forward<T: Real>(d: Grid, x: &[T], grid: &[T], y: &mut [T]) {
     let (plane, y) = (d.plane(), Out::new(y));
     d.each_block(|n, first, len| {
-        let table = Table::of(&d, &grid[(n * d.points + first) * d.dims..][..len * d.dims], false);
+        let table = Table::of(&d, &grid[(n * d.points + first) * d.dims..][..len * d.dims], false, true);
         for c in n * d.channels..(n + 1) * d.channels {
             let (x, start) = (&x[c * plane..][..plane], c * d.points + first);
             // SAFETY: blocks of points are disjoint, and so are channels.
@@ -219,7 +225,7 @@ pub fn backward<T: Real>(
     let row = d.points * d.dims;
     if let Some(dx) = dx {
         for n in 0..d.n {
-            let table = Table::of(&d, &grid[n * row..][..row], false);
+            let table = Table::of(&d, &grid[n * row..][..row], false, false);
             let dx = Out::new(&mut dx[n * d.channels * plane..][..d.channels * plane]);
             tasks(d.channels, |c| {
                 // SAFETY: channels are disjoint.
@@ -237,7 +243,7 @@ pub fn backward<T: Real>(
         let dgrid = Out::new(dgrid);
         d.each_block(|n, first, len| {
             let start = (n * d.points + first) * d.dims;
-            let table = Table::of(&d, &grid[start..][..len * d.dims], true);
+            let table = Table::of(&d, &grid[start..][..len * d.dims], true, false);
             // SAFETY: blocks of points are disjoint.
             let dgrid = unsafe { dgrid.range(start..start + len * d.dims) };
             dgrid.fill(T::ZERO);

@@ -3,6 +3,7 @@
 pub mod bags;
 pub mod conv;
 pub mod ctc;
+pub mod dot;
 pub mod embedding;
 pub mod gemm;
 pub mod grid;

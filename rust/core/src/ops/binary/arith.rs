@@ -27,10 +27,10 @@ static MUL: Binary = Binary {
         bool: Some(plain2!(bool => bool, |a, b, _p| a & b)))
 };
 static DIV: Binary = Binary { wide_number: true, ..super::float_row!("div_true_cpu", |a, b, _p| a / b) };
-/// `a + alpha * b`
+/// `a + alpha * b`, rounded once
 static ADD_SCALED: Binary = Binary {
     wide_number: true,
-    ..number_row!("add_stub", |a, b, p| float: a + p[0] as T * b,
+    ..number_row!("add_stub", |a, b, p| float: (p[0] as T).mul_add(b, a),
         int: a.wrapping_add((whole(p) as T).wrapping_mul(b)),
         bool: Some(plain2!(bool => bool, |a, b, p| a | (b & (p[0] != 0.0)))))
 };

@@ -28,9 +28,6 @@ static HEAVISIDE: Binary = number_row!("heaviside_cpu",
     |a, b, _p| float: if a == 0.0 { b } else if a > 0.0 { 1.0 } else { 0.0 },
     int: if a == 0 { b } else { T::from(a > 0) }, bool: Some(plain2!(bool => bool, |a, b, _p| a | b)));
 
-/// What `copysign` made of the size of x: the derivative, 0 at 0.
-static SIGN_CHANGE: Binary = super::float_row!("copysign_cpu", |a, y, _p| if a == 0.0 { 0.0 } else { y / a });
-
 impl Tensor {
     /// The angle of the point `(other, self)`.
     pub fn atan2(&self, other: &Tensor) -> Result<Tensor> {
@@ -67,15 +64,10 @@ impl Tensor {
         apply_as(&COPYSIGN, NONE, self, other, dtype)?.record(name, &[self, other], |save| {
             let (a, y) = (save.input(0), save.output(0));
             move |ctx, g| {
-                let dtype = g.dtype();
+                // What became of the size of x: the derivative, 0 at 0.
                 let slope = || {
-                    apply_as(
-                        &SIGN_CHANGE,
-                        NONE,
-                        &a.get(ctx)?.detach_data(),
-                        &y.get(ctx)?.detach_data(),
-                        dtype,
-                    )
+                    let (a, zero) = (a.get(ctx)?, Tensor::wrapped(Scalar::Int(0))?);
+                    y.get(ctx)?.div(&a)?.masked_fill(&a.eq(&zero)?, &zero)
                 };
                 grads![ctx.when(0, || g.mul(&slope()?))?, ctx.when(1, || g.zeros_like())?]
             }

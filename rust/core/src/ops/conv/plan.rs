@@ -66,12 +66,10 @@ impl Plan {
             return Err(runtime!("non-positive stride is not supported"));
         }
         if self.dilation.iter().any(|&n| n <= 0) {
-            return Err(match self.rank {
-                3 => runtime!("non-positive dilation is not supported"),
-                rank => runtime!(
-                    "dilation should be greater than zero, but got {}",
-                    show(&self.dilation[3 - rank..])
-                ),
+            let axes = &self.dilation[3 - self.rank..];
+            return Err(match axes.iter().any(|&n| n < 0) {
+                true => runtime!("dilation should be greater than zero"),
+                false => runtime!("dilation should be greater than zero, but got {}", show(axes)),
             });
         }
         Ok(())

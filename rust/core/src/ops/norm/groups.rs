@@ -41,6 +41,9 @@ impl Groups {
                 show(x.shape())
             ));
         }
+        if c == 0 {
+            return Err(runtime!("Expected number of channels to be greater than 0, got 0"));
+        }
         for (what, t) in [("weight", weight), ("bias", bias)] {
             if let Some(t) = t.filter(|t| t.shape() != [c]) {
                 return Err(runtime!(
