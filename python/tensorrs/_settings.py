@@ -15,7 +15,6 @@ __all__ = [
     "get_float32_matmul_precision",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_warn_always_enabled",
-    "set_default_device",
     "set_default_tensor_type",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
@@ -99,13 +98,6 @@ def set_warn_always(b: bool, /) -> None:
 def is_warn_always_enabled() -> bool:
     """What `set_warn_always` has set."""
     return _warn_always
-
-
-def set_default_device(device: Any) -> None:
-    """Where new tensors are made: the CPU is the one choice."""
-    chosen = _C.device(device) if device is not None else _C.device("cpu")
-    if chosen.type != "cpu":
-        raise RuntimeError(f"set_default_device(): new tensors can be made on the CPU alone, not on {chosen}")
 
 
 def set_default_tensor_type(t: Any, /) -> None:

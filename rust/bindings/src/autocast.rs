@@ -8,11 +8,8 @@ use tensorrs_core::runtime;
 
 use crate::args::type_name;
 use crate::border::{PyTensor, raise, wrap};
+use crate::device::known;
 use crate::types::{PyDType, dtype};
-
-/// Names of device types that PyTorch knows, autocast or not.
-const KNOWN: &str = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, \
-    meta, hpu, mtia, privateuseone";
 
 /// A device type by name: `None` if it is known but has no autocast.
 fn device(function: &str, position: usize, name: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
@@ -23,10 +20,7 @@ fn device(function: &str, position: usize, name: &Bound<'_, PyAny>) -> PyResult<
         )));
     };
     let kind = text.split(':').next().unwrap_or(text);
-    if !KNOWN.split(", ").any(|known| known == kind) {
-        return Err(raise(runtime!("Expected one of {KNOWN} device type at start of device string: {kind}")));
-    }
-    Ok(autocast::device(kind))
+    Ok(autocast::device(known(kind)?))
 }
 
 fn listed(function: &str, name: &Bound<'_, PyAny>) -> PyResult<usize> {

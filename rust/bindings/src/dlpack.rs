@@ -15,8 +15,8 @@ use tensorrs_core::storage::Storage;
 use tensorrs_core::{DType, Device, Tensor};
 
 use crate::border::{PyTensor, raise, wrap};
+use crate::device::DeviceArg;
 use crate::interop::aligned;
-use crate::types::DeviceArg;
 
 const CPU: i32 = 1;
 const PLAIN: &CStr = c"dltensor";
@@ -267,7 +267,7 @@ pub fn from_dlpack(
     device: Option<DeviceArg>,
     copy: Option<bool>,
 ) -> PyResult<Py<PyTensor>> {
-    if device.is_some_and(|d| d.0.device != Device::Cpu) {
+    if device.map(|d| d.0.place()).transpose()?.is_some_and(|d| d != Device::Cpu) {
         return Err(PyBufferError::new_err("from_dlpack: tensors can only be taken to the CPU"));
     }
     let capsule = match ext_tensor.hasattr("__dlpack__")? {

@@ -5,6 +5,7 @@ mod args;
 mod autocast;
 mod border;
 mod buffer;
+mod device;
 mod dlpack;
 mod function;
 mod interop;
@@ -33,6 +34,8 @@ mod module {
     #[pymodule_export]
     use crate::buffer::frombuffer;
     #[pymodule_export]
+    use crate::device::{PyDevice, get_default_device, set_default_device};
+    #[pymodule_export]
     use crate::dlpack::from_dlpack;
     #[pymodule_export]
     use crate::function::Function;
@@ -49,8 +52,9 @@ mod module {
     use crate::safetensors::{safetensors_read, safetensors_write};
     #[pymodule_export]
     use crate::settings::{
-        can_cast, get_default_dtype, get_num_interop_threads, get_num_threads, print_options, promote_types,
-        result_type, set_default_dtype, set_num_interop_threads, set_num_threads, set_print_options,
+        can_cast, get_cpu_capability, get_default_dtype, get_num_interop_threads, get_num_threads,
+        print_options, promote_types, result_type, set_default_dtype, set_num_interop_threads,
+        set_num_threads, set_print_options,
     };
     #[pymodule_export]
     use crate::tensor::activation::{
@@ -151,7 +155,7 @@ mod module {
     #[pymodule_export]
     use crate::tensor::unary::polygamma;
     #[pymodule_export]
-    use crate::types::{PyDType, PyDevice};
+    use crate::types::PyDType;
 
     #[pymodule_init]
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt};
 use tensorrs_core::ops::promote;
 use tensorrs_core::parallel;
+use tensorrs_core::simd::{self, Level};
 use tensorrs_core::tensor::display::{self, PrintChange};
 
 use crate::args::{Operand, type_name};
@@ -118,4 +119,15 @@ pub fn set_print_options(
         profile,
         sci_mode,
     });
+}
+
+/// The widest vector instructions the kernels use: "DEFAULT", "AVX2", "AVX512" or "NEON".
+#[pyfunction]
+pub fn get_cpu_capability() -> &'static str {
+    match simd::level() {
+        Level::Baseline => "DEFAULT",
+        Level::Avx2 => "AVX2",
+        Level::Avx512 => "AVX512",
+        Level::Neon => "NEON",
+    }
 }

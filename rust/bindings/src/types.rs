@@ -1,10 +1,10 @@
 //! `tensorrs.dtype` and `tensorrs.device`, and the Python class `Size` that shapes are returned as.
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyTuple, PyType};
-use tensorrs_core::{DType, Device};
+use pyo3::types::{PyTuple, PyType};
+use tensorrs_core::DType;
 
 /// An element type, as `tensorrs.float32`. There is one object per type, so `is` compares.
 #[pyclass(name = "dtype", module = "tensorrs", frozen, eq, hash)]
@@ -82,99 +82,6 @@ impl<'a, 'py> FromPyObject<'a, 'py> for DTypeArg {
             }
         }
         Err(PyTypeError::new_err(format!("must be tensorrs.dtype, not {}", crate::args::type_name(&ob))))
-    }
-}
-
-/// Where a tensor lives: `device('cpu')`.
-#[pyclass(name = "device", module = "tensorrs", frozen, eq, hash)]
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PyDevice {
-    pub device: Device,
-    index: Option<usize>,
-}
-
-pub fn device(device: Device) -> PyDevice {
-    PyDevice { device, index: None }
-}
-
-#[pymethods]
-impl PyDevice {
-    #[new]
-    #[pyo3(signature = (device, index = None))]
-    fn new(device: &Bound<'_, PyAny>, index: Option<usize>) -> PyResult<PyDevice> {
-        let mut parsed = device.extract::<DeviceArg>()?.0;
-        parsed.index = index.or(parsed.index);
-        Ok(parsed)
-    }
-
-    /// The kind of the device: "cpu" or "meta".
-    #[getter(r#type)]
-    fn kind(&self) -> String {
-        self.device.to_string()
-    }
-
-    /// The number of the device among its kind, or None.
-    #[getter]
-    fn index(&self) -> Option<usize> {
-        self.index
-    }
-
-    fn __repr__(&self) -> String {
-        match self.index {
-            Some(i) => format!("device(type='{}', index={i})", self.device),
-            None => format!("device(type='{}')", self.device),
-        }
-    }
-
-    fn __str__(&self) -> String {
-        match self.index {
-            Some(i) => format!("{}:{i}", self.device),
-            None => self.device.to_string(),
-        }
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyType>, (String,))> {
-        Ok((slf.get_type(), (slf.get().__str__(),)))
-    }
-}
-
-/// A device argument: a `device`, or its name.
-#[derive(Clone)]
-pub struct DeviceArg(pub PyDevice);
-
-impl<'a, 'py> FromPyObject<'a, 'py> for DeviceArg {
-    type Error = PyErr;
-
-    fn extract(ob: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(d) = ob.cast::<PyDevice>() {
-            return Ok(DeviceArg(d.get().clone()));
-        }
-        let Ok(name) = ob.cast::<PyString>() else {
-            return Err(PyTypeError::new_err(format!(
-                "must be tensorrs.device, str or int, not {}",
-                crate::args::type_name(&ob)
-            )));
-        };
-        let name = name.to_str()?;
-        let (kind, index) = match name.split_once(':') {
-            Some((kind, i)) => {
-                let i = i
-                    .parse()
-                    .map_err(|_| PyRuntimeError::new_err(format!("Invalid device string: '{name}'")))?;
-                (kind, Some(i))
-            }
-            None => (name, None),
-        };
-        match kind {
-            "cpu" => Ok(DeviceArg(PyDevice { device: Device::Cpu, index })),
-            "meta" => Ok(DeviceArg(PyDevice { device: Device::Meta, index })),
-            "cuda" => {
-                Err(pyo3::exceptions::PyAssertionError::new_err("tensorrs not compiled with CUDA enabled"))
-            }
-            _ => Err(PyRuntimeError::new_err(format!(
-                "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: {name}"
-            ))),
-        }
     }
 }
 

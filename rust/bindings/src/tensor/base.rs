@@ -10,7 +10,8 @@ use tensorrs_core::{Device, Tensor};
 
 use crate::args::{Arg, shape, varargs};
 use crate::border::{PyTensor, raise, take_pending, wrap_as};
-use crate::types::{PyDType, PyDevice};
+use crate::device::PyDevice;
+use crate::types::PyDType;
 
 #[pymethods]
 impl PyTensor {
@@ -156,7 +157,7 @@ impl PyTensor {
     /// Where the memory is.
     #[getter]
     fn device(&self, py: Python<'_>) -> PyDevice {
-        crate::types::device(self.tensor(py).device())
+        crate::device::device(self.tensor(py).device())
     }
 
     /// How the elements lie in memory: always `tensorrs.strided`.

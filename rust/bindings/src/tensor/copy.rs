@@ -6,7 +6,8 @@ use tensorrs_core::{DType, Device, Tensor};
 
 use crate::args::{Arg, Filling, Number, Operand};
 use crate::border::{PyTensor, raise, run, run_inplace};
-use crate::types::{DTypeArg, DeviceArg};
+use crate::device::DeviceArg;
+use crate::types::DTypeArg;
 
 /// What `to(…)` asks for.
 #[derive(Default)]
@@ -27,7 +28,7 @@ impl Target {
         } else if let Ok(d) = arg.extract::<DTypeArg>() {
             self.dtype = Some(d.0);
         } else {
-            self.device = Some(arg.extract::<DeviceArg>()?.0.device);
+            self.device = Some(arg.extract::<DeviceArg>()?.0.place()?);
         }
         Ok(())
     }

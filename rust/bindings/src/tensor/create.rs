@@ -9,7 +9,8 @@ use tensorrs_core::{DType, Device, Scalar, Tensor};
 
 use crate::args::{Arg, Number, shape, type_name, varargs};
 use crate::border::{PyTensor, call, raise, wrap};
-use crate::types::{DTypeArg, DeviceArg};
+use crate::device::{DeviceArg, default_place};
+use crate::types::DTypeArg;
 
 /// The keywords that all constructors share.
 pub struct Options<'py> {
@@ -28,7 +29,10 @@ impl<'py> Options<'py> {
             let key: String = key.extract()?;
             match key.as_str() {
                 "dtype" => options.dtype = value.extract::<Option<DTypeArg>>()?.map(|d| d.0),
-                "device" => options.device = value.extract::<Option<DeviceArg>>()?.map(|d| d.0.device),
+                "device" => {
+                    let named = value.extract::<Option<DeviceArg>>()?;
+                    options.device = named.map(|d| d.0.place()).transpose()?;
+                }
                 "requires_grad" => options.requires_grad = value.extract()?,
                 "out" => options.out = value.extract()?,
                 "layout" | "pin_memory" | "memory_format" | "names" => {}
@@ -38,6 +42,15 @@ impl<'py> Options<'py> {
                     )));
                 }
             }
+        }
+        Ok(options)
+    }
+
+    /// `parse` for an op that is given no tensor, whose result is on the default device.
+    pub fn fresh(op: &str, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Options<'py>> {
+        let mut options = Options::parse(op, kwargs)?;
+        if options.device.is_none() && options.out.is_none() {
+            options.device = default_place()?;
         }
         Ok(options)
     }
@@ -146,7 +159,7 @@ macro_rules! filled {
             kwargs: Option<&Bound<'py, PyDict>>,
         ) -> PyResult<Py<PyTensor>> {
             let shape = sizes(stringify!($name), size, kwargs)?;
-            let options = Options::parse(stringify!($name), kwargs)?;
+            let options = Options::fresh(stringify!($name), kwargs)?;
             let make: fn(Layout, DType, Device) -> tensorrs_core::Result<Tensor> = $make;
             let (dtype, device) = (options.dtype(), options.device.unwrap_or(Device::Cpu));
             let t = call(py, shape.iter().product(), || make(Layout::contiguous(&shape), dtype, device))?;
@@ -174,7 +187,7 @@ pub fn full<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
     let shape = shape(&whole_numbers("full", &PyTuple::new(py, [size])?)?)?;
-    let options = Options::parse("full", kwargs)?;
+    let options = Options::fresh("full", kwargs)?;
     let dtype = options.dtype.unwrap_or(match fill_value.0 {
         Scalar::Float(_) => default_dtype(),
         n => n.dtype(),
@@ -194,7 +207,7 @@ pub fn empty_strided<'py>(
 ) -> PyResult<Py<PyTensor>> {
     let size = shape(&varargs(&PyTuple::new(py, [size])?)?)?;
     let stride = shape(&varargs(&PyTuple::new(py, [stride])?)?)?;
-    let options = Options::parse("empty_strided", kwargs)?;
+    let options = Options::fresh("empty_strided", kwargs)?;
     let layout = Layout { shape: size.into(), strides: stride.into(), offset: 0 };
     let dtype = options.dtype();
     let room = call(py, 0, || Tensor::empty(&[layout.extent()], dtype))?;
@@ -232,7 +245,7 @@ pub fn arange<'py>(
             )));
         }
     };
-    let options = Options::parse("arange", kwargs)?;
+    let options = Options::fresh("arange", kwargs)?;
     let end = second
         .or(named[1])
         .ok_or_else(|| PyTypeError::new_err("arange() missing 1 required positional argument: 'end'"))?;
@@ -253,7 +266,7 @@ pub fn range<'py>(
     step: Option<Number>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
-    let options = Options::parse("range", kwargs)?;
+    let options = Options::fresh("range", kwargs)?;
     let (start, end) = end.map_or((Scalar::Int(0), start.0), |e| (start.0, e.0));
     let step = step.map_or(Scalar::Int(1), |s| s.0);
     let t = call(py, 0, || Tensor::arange(start, end, step, options.dtype, true))?;
@@ -304,7 +317,7 @@ pub fn linspace<'py>(
     steps: &Bound<'py, PyAny>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
-    let options = Options::parse("linspace", kwargs)?;
+    let options = Options::fresh("linspace", kwargs)?;
     let (start, end, steps) = range_ends("linspace", start, end, steps)?;
     let steps = usize::try_from(steps)
         .map_err(|_| raise(tensorrs_core::runtime!("number of steps must be non-negative")))?;
@@ -321,7 +334,7 @@ pub fn eye<'py>(
     m: Option<i64>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
-    let options = Options::parse("eye", kwargs)?;
+    let options = Options::fresh("eye", kwargs)?;
     let natural = |which: &str, n: i64| {
         usize::try_from(n)
             .map_err(|_| raise(tensorrs_core::runtime!("{which} must be greater or equal to 0, got {n}")))

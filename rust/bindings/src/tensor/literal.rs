@@ -19,7 +19,7 @@ pub fn tensor<'py>(
     data: &Bound<'py, PyAny>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
-    let options = Options::parse("tensor", kwargs)?;
+    let options = Options::fresh("tensor", kwargs)?;
     if data.is_instance_of::<PyTensor>() {
         warn_of_copy(py, "tensorrs.tensor(sourceTensor)")?;
     }

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::random::{Fill, Source};
 use tensorrs_core::random::{Generator, SharedGenerator, default_generator as core_default, seed_from_int};
-use tensorrs_core::{DType, Tensor};
+use tensorrs_core::{DType, Device, Tensor};
 
 use super::create::Options;
 use crate::args::{Arg, Number, Operand, shape, type_name, varargs};
 use crate::border::{PyTensor, call, raise, run_inplace};
-use crate::types::{PyDevice, device};
+use crate::device::{PyDevice, device};
 
 /// A source of random numbers with a state of its own.
 #[pyclass(name = "Generator", module = "tensorrs._C", frozen, subclass)]
@@ -34,7 +35,7 @@ pub fn _default_generator() -> PyGenerator {
 impl PyGenerator {
     #[new]
     #[pyo3(signature = (device = None))]
-    fn new(device: Option<crate::types::DeviceArg>) -> PyGenerator {
+    fn new(device: Option<crate::device::DeviceArg>) -> PyGenerator {
         let _ = device;
         PyGenerator(Arc::new(Mutex::new(Generator::default())))
     }
@@ -135,10 +136,16 @@ fn make<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Py<PyTensor>> {
     let generator = take_generator(kwargs)?;
-    let options = Options::parse(op, kwargs)?;
+    let options = Options::fresh(op, kwargs)?;
     let dtype = options.dtype.or(default).unwrap_or_else(|| options.dtype());
     let n: usize = shape.iter().product();
-    let t = call(py, n * SLOW, || Tensor::random(shape, dtype, fill, generator.as_ref()))?;
+    let t = match options.device {
+        // There is nothing to fill, so the generator stays where it is.
+        Some(elsewhere) if elsewhere == Device::Meta => {
+            call(py, 0, || Tensor::empty_on(Layout::contiguous(shape), dtype, elsewhere))?
+        }
+        _ => call(py, n * SLOW, || Tensor::random(shape, dtype, fill, generator.as_ref()))?,
+    };
     options.finish(py, t)
 }
 
@@ -243,7 +250,7 @@ pub fn randint<'py>(
 #[pyo3(signature = (n, **kwargs))]
 pub fn randperm<'py>(py: Python<'py>, n: i64, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Py<PyTensor>> {
     let generator = take_generator(kwargs)?;
-    let options = Options::parse("randperm", kwargs)?;
+    let options = Options::fresh("randperm", kwargs)?;
     let dtype = options.dtype.unwrap_or(DType::I64);
     let t = call(py, n.max(0) as usize * SLOW, || Tensor::randperm(n, dtype, generator.as_ref()))?;
     options.finish(py, t)
