@@ -144,7 +144,7 @@ SPECIAL = {
     ("affine_grid_generator", "size"): "Sequence[builtins.int]", ("conv3d", "padding"): "_Ints | builtins.str",
     ("index_put", "indices"): "Sequence[Tensor | None]", ("index_put_", "indices"): "Sequence[Tensor | None]",
     ("index_put", "values"): "Tensor", ("index_put_", "values"): "Tensor",
-    ("_special_pair", "input"): "_Operand", ("pow", "exponent"): "_Operand", ("pow_", "exponent"): "_Operand", ("float_power", "exponent"): "_Operand", ("float_power_", "exponent"): "_Operand",
+    ("pow", "exponent"): "_Operand", ("pow_", "exponent"): "_Operand", ("float_power", "exponent"): "_Operand", ("float_power_", "exponent"): "_Operand",
     ("lerp", "weight"): "_Operand", ("lerp_", "weight"): "_Operand",
     ("bernoulli", "p"): "_Number", ("tensor", "data"): "Any", ("new_tensor", "data"): "Any", ("scatter", "src"): "_Operand", ("scatter_", "src"): "_Operand",
     ("select_scatter", "index"): "builtins.int", ("select", "index"): "builtins.int", ("isin", "elements"): "_Operand",
@@ -155,7 +155,7 @@ SPECIAL = {
     ("can_cast", "from_"): "_DtypeLike", ("can_cast", "to"): "_DtypeLike", ("print_options", "threshold"): "builtins.float",
     ("embedding", "input"): "Tensor", ("dist", "p"): "_Number", ("set_num_threads", "num"): "builtins.int",
     ("set_num_interop_threads", "num"): "builtins.int", ("set_default_dtype", "d"): "_Dtype", ("backward", "inputs"): "Any",
-    ("device", "index"): "builtins.int", ("conv1d", "padding"): "_Ints | builtins.str", ("conv2d", "padding"): "_Ints | builtins.str",
+    ("device", "type"): "_DeviceLike | builtins.int", ("device", "index"): "builtins.int | None", ("conv1d", "padding"): "_Ints | builtins.str", ("conv2d", "padding"): "_Ints | builtins.str",
     **{("batch_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
     **{(step, name): "Sequence[Tensor | None]" for step in ("sgd_step", "run_backward", "run_grad") for name in ("grads", "momentum_bufs")},
     ("norm", "p"): "builtins.float | builtins.str", ("linalg_vector_norm", "dtype"): "_DtypeLike", ("renorm", "p"): "_Number",
@@ -178,11 +178,11 @@ RETURNS = _table(f"""
     builtins.bool: is_autocast_available is_autocast_cache_enabled is_autocast_enabled is_conj is_neg is_contiguous is_floating_point is_complex is_signed is_inference is_same_size is_nonzero is_set_to equal allclose __bool__ __contains__ is_grad_enabled is_inference_mode_enabled is_anomaly_enabled can_cast requires_grad is_leaf retains_grad is_cpu is_cuda is_meta is_sparse is_quantized _is_view
     builtins.float: __float__
     builtins.complex: __complex__
-    builtins.str: __repr__ __str__ __format__ name
+    builtins.str: __repr__ __str__ __format__ name get_cpu_capability
     builtins.bytes: tensor_to_bytes safetensors_write
     None: clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
     _Dtype: {_DTYPES}
-    _Device: device
+    _Device: device get_default_device
     Size: shape
     Node | None: grad_fn
     Tensor | None: grad _base

@@ -16,6 +16,7 @@ from tensorrs._C import (
     device,
     dtype,
     get_autocast_dtype,
+    get_default_device,
     get_default_dtype,
     get_num_interop_threads,
     get_num_threads,
@@ -25,6 +26,7 @@ from tensorrs._C import (
     set_autocast_cache_enabled,
     set_autocast_dtype,
     set_autocast_enabled,
+    set_default_device,
     set_default_dtype,
     set_num_interop_threads,
     set_num_threads,
@@ -57,7 +59,27 @@ from tensorrs.random import Generator, default_generator, get_rng_state, initial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tensorrs import amp, cpu, cuda, datasets, func, linalg, models, nn, optim, testing, transforms, utils
+    from tensorrs import (
+        accelerator,
+        amp,
+        backends,
+        compiler,
+        cpu,
+        cuda,
+        datasets,
+        func,
+        jit,
+        linalg,
+        models,
+        mps,
+        nn,
+        optim,
+        testing,
+        transforms,
+        utils,
+        version,
+        xpu,
+    )
     from tensorrs import demo as demo
     from tensorrs import return_types as return_types
     from tensorrs import safetensors as safetensors
@@ -83,6 +105,7 @@ if TYPE_CHECKING:
     from tensorrs._more import to_dlpack as to_dlpack
     from tensorrs._windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
     from tensorrs.amp import autocast
+    from tensorrs.compiler import compile
     from tensorrs.linalg._legacy import chain_matmul as chain_matmul
     from tensorrs.linalg._legacy import cholesky as cholesky
     from tensorrs.linalg._legacy import frobenius_norm as frobenius_norm
@@ -105,14 +128,19 @@ newaxis = None
 
 # Imported when first named: tensors alone, in a small tool, should start fast.
 _LAZY_MODULES = (
+    "accelerator",
     "amp",
+    "backends",
+    "compiler",
     "cpu",
     "cuda",
     "datasets",
     "demo",
     "func",
+    "jit",
     "linalg",
     "models",
+    "mps",
     "nn",
     "optim",
     "return_types",
@@ -124,6 +152,8 @@ _LAZY_MODULES = (
     "testing",
     "transforms",
     "utils",
+    "version",
+    "xpu",
 )
 _COMPOSED = [
     "alias_copy",
@@ -162,7 +192,6 @@ _SETTINGS = [
     "get_float32_matmul_precision",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_warn_always_enabled",
-    "set_default_device",
     "set_default_tensor_type",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
@@ -192,6 +221,7 @@ _LAZY = {
     "bartlett_window": "_windows",
     "blackman_window": "_windows",
     "cdist": "_distance",
+    "compile": "compiler",
     "cosine_similarity": "_distance",
     "finfo": "_info",
     "hamming_window": "_windows",
@@ -210,15 +240,19 @@ __all__ = [
     "Size",
     "Tensor",
     "UntypedStorage",
+    "accelerator",
     "amp",
     "autocast",
     "autocast_decrement_nesting",
     "autocast_increment_nesting",
     "autograd",
+    "backends",
     "bartlett_window",
     "blackman_window",
     "cdist",
     "clear_autocast_cache",
+    "compile",
+    "compiler",
     "cosine_similarity",
     "cpu",
     "cuda",
@@ -232,6 +266,7 @@ __all__ = [
     "get_autocast_dtype",
     "get_default_device",
     "get_default_dtype",
+    "get_device_module",
     "get_num_interop_threads",
     "get_num_threads",
     "get_rng_state",
@@ -245,12 +280,14 @@ __all__ = [
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "jit",
     "kaiser_window",
     "linalg",
     "load",
     "lobpcg",
     "manual_seed",
     "models",
+    "mps",
     "nn",
     "no_grad",
     "optim",
@@ -261,6 +298,7 @@ __all__ = [
     "set_autocast_cache_enabled",
     "set_autocast_dtype",
     "set_autocast_enabled",
+    "set_default_device",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_interop_threads",
@@ -271,7 +309,8 @@ __all__ = [
     "testing",
     "transforms",
     "utils",
-    *_AUTOCAST,
+    "version",
+    "xpu",
     *_LINALG,
     *_creation_names,
     *_function_names,
@@ -289,9 +328,26 @@ __all__ = [
 ]
 
 
-def get_default_device() -> device:
-    """Where new tensors are made."""
-    return device("cpu")
+def get_device_module(device: _C.device | str | None = None) -> object:
+    """The module of functions about a kind of device, `tensorrs.cpu` for "cpu"; without one, that of the accelerator
+    or the CPU.
+
+    Raises RuntimeError for a device without such a module.
+    """
+    from importlib import import_module
+
+    kind = "cpu" if device is None else _C.device(device).type
+    if kind not in ("cpu", "cuda", "mps", "xpu"):
+        raise RuntimeError(f"tensorrs has no module for the device {kind}")
+    return import_module(f"tensorrs.{kind}")
+
+
+def _assert(condition: object, message: str) -> None:
+    """`assert` as a function, which PyTorch's tracers can see.
+
+    Raises AssertionError with `message` if `condition` is false.
+    """
+    assert condition, message
 
 
 def __getattr__(name: str) -> object:

@@ -23,7 +23,9 @@ __all__ = [
     "manual_seed",
     "manual_seed_all",
     "max_memory_allocated",
+    "max_memory_reserved",
     "memory_allocated",
+    "memory_reserved",
     "seed",
     "seed_all",
     "set_device",
@@ -80,6 +82,16 @@ def memory_allocated(device: Any = None) -> int:
 
 def max_memory_allocated(device: Any = None) -> int:
     """The most bytes that were in use on a GPU: 0."""
+    return 0
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Bytes that a GPU's cache holds: 0."""
+    return 0
+
+
+def max_memory_reserved(device: Any = None) -> int:
+    """The most bytes that a GPU's cache held: 0."""
     return 0
 
 

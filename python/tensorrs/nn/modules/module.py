@@ -304,6 +304,12 @@ class Module(TreeMixin, ConvertMixin, StateMixin, HookMixin):
     def _get_name(self) -> str:
         return type(self).__name__
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Have the module run compiled: it runs as it is, see `tensorrs.compile`, whose arguments these are."""
+        from tensorrs import compile
+
+        compile(self, *args, **kwargs)
+
     def extra_repr(self) -> str:
         """What `repr` shows between the brackets; a layer with arguments overrides it."""
         return ""

@@ -1,0 +1,46 @@
+"""Which kernel `scaled_dot_product_attention` may use: names of PyTorch's. Here one kernel serves all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from tensorrs.backends import cuda
+
+__all__ = ["SDPBackend", "sdpa_kernel"]
+
+
+class SDPBackend(IntEnum):
+    """The kernels PyTorch chooses from."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+    __repr__ = IntEnum.__str__
+
+
+@contextmanager
+def sdpa_kernel(backends: SDPBackend | Iterable[SDPBackend], set_priority: bool = False) -> Iterator[None]:
+    """Allow only these kernels for a while. It is kept for those who ask, and changes no result.
+
+    Raises AssertionError for anything but an `SDPBackend` or a list of them.
+    """
+    given = [backends] if isinstance(backends, SDPBackend) else backends
+    assert isinstance(given, list), (
+        f"Backend must be an instance of SDPBackend or a list of SDPBackend instances, got {type(backends).__name__}"
+    )
+    before = cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.math_sdp_enabled()
+    wanted = SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH
+    switches = cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_math_sdp
+    for switch, name in zip(switches, wanted, strict=True):
+        switch(name in given)
+    try:
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch(value)
