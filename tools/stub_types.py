@@ -151,7 +151,7 @@ SPECIAL = {
     ("repeat_interleave", "repeats"): "Tensor | builtins.int", ("where", "input"): "_Operand", ("to", "other"): "Any",
     ("tensor_over", "size"): "Sequence[builtins.int]", ("tensor_over", "stride"): "Sequence[builtins.int]", ("as_subclass", "cls"): "type",
     ("normal", "mean"): "_Operand", ("normal", "std"): "_Operand", ("arange", "start"): "_Number", ("arange", "end"): "_Number | None",
-    ("linspace", "end"): "_Number", ("logspace", "end"): "_Number", ("range", "end"): "_Number", ("narrow", "start"): "Tensor | builtins.int",
+    ("linspace", "start"): "_Operand", ("linspace", "end"): "_Operand", ("_cdist", "x1"): "Tensor", ("_cdist", "x2"): "Tensor", ("_cdist", "by_product"): "builtins.bool", ("logspace", "end"): "_Number", ("range", "end"): "_Number", ("narrow", "start"): "Tensor | builtins.int",
     ("can_cast", "from_"): "_DtypeLike", ("can_cast", "to"): "_DtypeLike", ("print_options", "threshold"): "builtins.float",
     ("embedding", "input"): "Tensor", ("dist", "p"): "_Number", ("set_num_threads", "num"): "builtins.int",
     ("set_num_interop_threads", "num"): "builtins.int", ("set_default_dtype", "d"): "_Dtype", ("backward", "inputs"): "Any",
@@ -201,7 +201,7 @@ RETURNS = _table(f"""
     _Layout: layout
     tuple[builtins.int, builtins.int]: __dlpack_device__
     tuple[tuple[Node | None, builtins.int], ...]: next_functions
-    Tensor: _special _special_pair _linalg_det _linalg_householder_product _linalg_ldl_solve _linalg_lu_solve _linalg_matrix_exp _linalg_pinv _linalg_solve_triangular
+    Tensor: _cdist _pdist _special _special_pair _linalg_det _linalg_householder_product _linalg_ldl_solve _linalg_lu_solve _linalg_matrix_exp _linalg_pinv _linalg_solve_triangular
     list[Tensor]: _linalg_cholesky_ex _linalg_eigh _linalg_inv_ex _linalg_ldl_factor_ex _linalg_lstsq _linalg_lu _linalg_lu_factor_ex _linalg_lu_unpack _linalg_qr _linalg_slogdet _linalg_solve_ex _linalg_svd
     tuple[builtins.int, builtins.int]: _storage
     tuple[Any, builtins.int]: unpickle
