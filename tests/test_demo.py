@@ -119,6 +119,8 @@ def test_an_interrupt_leaves_a_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = training.progress
+    # A process started in the background of a shell ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(steps: Any, total: int, label: str) -> Any:
         for i, step in enumerate(real(steps, total, label)):
@@ -127,7 +129,10 @@ def test_an_interrupt_leaves_a_checkpoint(
             yield step
 
     monkeypatch.setattr(training, "progress", interrupted)
-    assert main(["--out", str(tmp_path)]) == 130
+    try:
+        assert main(["--out", str(tmp_path)]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     saved = torch.load(tmp_path / "checkpoint.pt")
     assert len(saved["history"]) == 1
     assert str(tmp_path / "checkpoint.pt") in capsys.readouterr().err
