@@ -164,3 +164,9 @@ def test_loading_a_state(row: Row) -> None:
 def test_no_gradient_without_grad_mode(row: Row) -> None:
     with T.no_grad():
         assert not called(row, row.build(), row.arguments("float32", grad=False)).requires_grad
+
+
+def test_a_small_loss_is_not_lost_beside_large_scores() -> None:
+    """float32 scores of 132: what PyTorch 2.15 gives."""
+    loss = T.nn.functional.cross_entropy(T.tensor([[132.3611, 120.5799, 100.0]]), T.tensor([0]))
+    assert loss.item() == pytest.approx(7.629365427419543e-06, rel=1e-2)

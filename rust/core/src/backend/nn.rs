@@ -176,7 +176,8 @@ verbs! {
     /// `-weight[target] * x[target]`, reduced into `y`; the total weight into `total`, one number.
     fn nll_loss(d: ClassLoss, x: View, y: View, total: View);
     fn nll_loss_backward(d: ClassLoss, dy: View, total: View, dx: View);
-    /// `weight[target] * (ln(sum(exp(x))) - x[target])`, reduced into `y`; the logarithms into `lse`, one per sample.
+    /// `weight[target] * (ln(sum(exp(x))) - x[target])`, reduced into `y`; the logarithms into `lse`, in two
+    /// parts: the maximum of each sample, then the logarithms of what is left.
     fn cross_entropy(d: ClassLoss, x: View, lse: View, y: View, total: View);
     fn cross_entropy_backward(d: ClassLoss, x: View, lse: View, dy: View, total: View, dx: View);
 

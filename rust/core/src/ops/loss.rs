@@ -230,7 +230,7 @@ impl Tensor {
         }
         let task = Arc::new(Task::new(self, target, weight, ignore_index, reduction)?);
         let (out, total) = (self.wide_out(&task.out)?, self.wide_out(&[1])?);
-        let lse = self.wide_out(&[task.sizes[0] * task.sizes[2]])?;
+        let lse = self.wide_out(&[2, task.sizes[0] * task.sizes[2]])?;
         let (on, d) = (backend(self.device()), task.of(task.target.raw()));
         on.cross_entropy(d, self.wide()?.raw(), lse.raw(), out.raw(), total.raw())?;
         let name = task.name(["NllLossBackward0", "NllLoss2DBackward0"]);

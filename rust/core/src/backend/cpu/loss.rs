@@ -123,15 +123,19 @@ pub fn nll_backward<T: Real>(
     Ok(())
 }
 
-/// `weight[target] * (ln(sum(exp(x))) - x[target])` of every sample, reduced into `y`. Keeps `ln(sum(exp(x)))` of each
-/// sample in `lse` for the backward pass. Returns the total weight.
+/// `weight[target] * (ln(sum(exp(x))) - x[target])` of every sample, reduced into `y`. Returns the total weight.
+///
+/// Keeps in `lse`, for the backward pass, the maximum `m` of each sample and behind all of them `ln(sum(exp(x - m)))`:
+/// in one number the logarithm would be lost beside a large maximum.
 pub fn cross_entropy<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T], y: &mut [T]) -> Result<T, OutOfBounds> {
     d.check()?;
-    log_sum_exp(d, x, lse);
-    Ok(d.reduce(|sample, class, w| w * (lse[sample] - x[d.at(sample, class)]), y))
+    let (max, log) = lse.split_at_mut(d.samples());
+    log_sum_exp(d, x, max, log);
+    Ok(d.reduce(|sample, class, w| w * (log[sample] - (x[d.at(sample, class)] - max[sample])), y))
 }
 
-/// `dx = (exp(x - lse) - onehot(target)) * weight[target] * dy`; over the total weight for a mean.
+/// `dx = (exp(x - lse) - onehot(target)) * weight[target] * dy`, with `lse` in two parts as `cross_entropy` keeps it;
+/// over the total weight for a mean.
 pub fn cross_entropy_backward<T: Real>(
     d: Classes<T>,
     x: &[T],
@@ -143,6 +147,7 @@ pub fn cross_entropy_backward<T: Real>(
     d.check()?;
     let scale = |sample| d.class(sample).map(|(class, w)| (class, w * d.factor(dy, total_weight, sample)));
     let plane = d.classes * d.inner;
+    let (max, log) = lse.split_at(d.samples());
     rows(dx, plane, GRAIN.div_ceil(plane.max(1)), |first, block| {
         vectorize(
             #[inline(always)]
@@ -154,9 +159,9 @@ pub fn cross_entropy_backward<T: Real>(
                         match scale(n) {
                             None => dx.fill(T::ZERO),
                             Some((class, scale)) => {
-                                let lse = lse[n];
+                                let (max, log) = (max[n], log[n]);
                                 for (dx, &x) in dx.iter_mut().zip(x) {
-                                    *dx = math::exp(x - lse) * scale;
+                                    *dx = math::exp(x - max - log) * scale;
                                 }
                                 dx[class] -= scale;
                             }
@@ -166,11 +171,12 @@ pub fn cross_entropy_backward<T: Real>(
                     let scales: Vec<T> = (0..d.inner)
                         .map(|j| scale(n * d.inner + j).map_or(T::ZERO, |(_, scale)| scale))
                         .collect();
-                    let lse = &lse[n * d.inner..][..d.inner];
+                    let max = &max[n * d.inner..][..d.inner];
+                    let log = &log[n * d.inner..][..d.inner];
                     for (dx, x) in dx.chunks_exact_mut(d.inner).zip(x.chunks_exact(d.inner)) {
                         for j in 0..d.inner {
                             // A sample that does not count gives 0 even where its scores are not finite.
-                            let p = math::exp(x[j] - lse[j]) * scales[j];
+                            let p = math::exp(x[j] - max[j] - log[j]) * scales[j];
                             dx[j] = if scales[j] == T::ZERO { T::ZERO } else { p };
                         }
                     }
@@ -186,9 +192,9 @@ pub fn cross_entropy_backward<T: Real>(
     Ok(())
 }
 
-/// `ln(sum(exp(x)))` over the classes of every sample.
-fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T]) {
-    let out = Out::new(lse);
+/// The largest score `m` of every sample, and `ln(sum(exp(x - m)))` over its classes.
+fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], max: &mut [T], log: &mut [T]) {
+    let (max_out, log_out) = (Out::new(max), Out::new(log));
     let across = d.inner.div_ceil(LANES);
     let grain = GRAIN.div_ceil(d.classes.max(1) * d.inner.clamp(1, LANES));
     chunks(d.n * across, grain, |range| {
@@ -198,11 +204,12 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T]) {
                 for i in range {
                     let (n, first) = (i / across, i % across * LANES);
                     let width = LANES.min(d.inner - first);
+                    let place = n * d.inner + first..n * d.inner + first + width;
                     // SAFETY: every block of samples is worked on by one thread.
-                    let lse = unsafe { out.range(n * d.inner + first..n * d.inner + first + width) };
+                    let (max_out, log_out) = unsafe { (max_out.range(place.clone()), log_out.range(place)) };
                     let x = &x[n * d.classes * d.inner..][..d.classes * d.inner];
                     if d.inner == 1 {
-                        lse[0] = of_row(x);
+                        (max_out[0], log_out[0]) = of_row(x);
                         continue;
                     }
                     let mut max = [T::NEG_INFINITY; LANES];
@@ -218,7 +225,7 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T]) {
                         }
                     }
                     for j in 0..width {
-                        lse[j] = max[j] + sum[j].ln();
+                        (max_out[j], log_out[j]) = (max[j], sum[j].ln());
                     }
                 }
             },
@@ -227,14 +234,14 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], lse: &mut [T]) {
 }
 
 #[inline(always)]
-fn of_row<T: Real>(x: &[T]) -> T {
+fn of_row<T: Real>(x: &[T]) -> (T, T) {
     let max = maximum(x);
-    max + total(
+    let sum = total(
         x.len(),
         #[inline(always)]
         |i| math::exp(x[i] - max),
-    )
-    .ln()
+    );
+    (max, sum.ln())
 }
 
 #[cfg(test)]

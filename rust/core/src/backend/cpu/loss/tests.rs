@@ -58,7 +58,7 @@ fn compare<T: Real>(tolerance: f64) {
                 let d = Classes { n, classes, inner, target: &target, weight, ignore_index: -100, reduction };
                 let (got_nll, got) = same_for_any_thread_count(|| {
                     let len = if reduction == Reduction::None { samples } else { 1 };
-                    let (mut y, mut lse) = (vec![T::ZERO; len], vec![T::ZERO; samples]);
+                    let (mut y, mut lse) = (vec![T::ZERO; len], vec![T::ZERO; 2 * samples]);
                     let mut dx = vec![T::ONE; x.len()];
                     let total = nll(d, &x, &mut y).expect("targets are classes");
                     nll_backward(d, &dy, total, &mut dx).expect("targets are classes");
