@@ -341,10 +341,6 @@ def _copier(name: str, method: str) -> Any:
     return copy
 
 
-def _slice(self: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
-    return self[(slice(None),) * (dim % self.dim()) + (slice(start, end, step),)]
-
-
 _COPIES = [
     "as_strided",
     "detach",
@@ -369,4 +365,4 @@ alias_copy = _copier("alias_copy", "")
 
 def slice_copy(input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
     """A copy of `start:end:step` of one dimension."""
-    return _slice(input, dim, start, end, step).clone()
+    return input[(slice(None),) * (dim % input.dim()) + (slice(start, end, step),)].clone()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from tensorrs._C import Tensor
+from tensorrs.backends._switches import switched
 
 __all__ = [
     "allow_tf32",
@@ -41,26 +41,19 @@ def is_acceptable(tensor: Tensor) -> bool:
     return False
 
 
-@contextmanager
 def flags(
     enabled: bool = False,
     benchmark: bool = False,
     benchmark_limit: int = 10,
     deterministic: bool = False,
     allow_tf32: bool = True,
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Set the switches for a while."""
-    values = globals()
-    names = ("enabled", "benchmark", "benchmark_limit", "deterministic", "allow_tf32")
-    before = {name: values[name] for name in names}
-    values.update(
+    return switched(
+        globals(),
         enabled=enabled,
         benchmark=benchmark,
         benchmark_limit=benchmark_limit,
         deterministic=deterministic,
         allow_tf32=allow_tf32,
     )
-    try:
-        yield
-    finally:
-        values.update(before)

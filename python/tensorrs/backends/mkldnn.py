@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+
+from tensorrs.backends._switches import switched
 
 __all__ = ["allow_tf32", "deterministic", "enabled", "flags", "is_available"]
 
@@ -17,13 +18,6 @@ def is_available() -> bool:
     return False
 
 
-@contextmanager
-def flags(enabled: bool = False, deterministic: bool = False, allow_tf32: bool = True) -> Iterator[None]:
+def flags(enabled: bool = False, deterministic: bool = False, allow_tf32: bool = True) -> AbstractContextManager[None]:
     """Set the switches for a while."""
-    values = globals()
-    before = {name: values[name] for name in ("enabled", "deterministic", "allow_tf32")}
-    values.update(enabled=enabled, deterministic=deterministic, allow_tf32=allow_tf32)
-    try:
-        yield
-    finally:
-        values.update(before)
+    return switched(globals(), enabled=enabled, deterministic=deterministic, allow_tf32=allow_tf32)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 
 from tensorrs.backends import cuda
+from tensorrs.backends._switches import switched
 
 __all__ = ["SDPBackend", "sdpa_kernel"]
 
@@ -34,13 +35,10 @@ def sdpa_kernel(backends: SDPBackend | Iterable[SDPBackend], set_priority: bool 
     assert isinstance(given, list), (
         f"Backend must be an instance of SDPBackend or a list of SDPBackend instances, got {type(backends).__name__}"
     )
-    before = cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.math_sdp_enabled()
-    wanted = SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH
-    switches = cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_math_sdp
-    for switch, name in zip(switches, wanted, strict=True):
-        switch(name in given)
-    try:
+    with switched(
+        cuda._attention,
+        flash=SDPBackend.FLASH_ATTENTION in given,
+        mem_efficient=SDPBackend.EFFICIENT_ATTENTION in given,
+        math=SDPBackend.MATH in given,
+    ):
         yield
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch(value)

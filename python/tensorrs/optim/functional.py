@@ -94,14 +94,9 @@ def adafactor(
 ) -> None:
     """Adafactor's step."""
     group = {"lr": lr, "beta2_decay": beta2_decay, "eps": (eps1, eps2), "d": d, "weight_decay": weight_decay}
+    kept: dict[str, list[Any]] = {"row_var": row_vars, "col_var": col_vars, "variance": variances, "step": state_steps}
     with no_grad():
         for number, (p, grad) in enumerate(zip(params, grads, strict=True)):
-            kept: dict[str, list[Any]] = {
-                "row_var": row_vars,
-                "col_var": col_vars,
-                "variance": variances,
-                "step": state_steps,
-            }
             state: Any = {key: values[number] for key, values in kept.items() if values[number : number + 1]}
             _adafactor(group, p, -grad if maximize else grad, state)
 
