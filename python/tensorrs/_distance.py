@@ -10,6 +10,7 @@ import tensorrs
 from tensorrs import _C
 from tensorrs._autocast import casts
 from tensorrs._C import Tensor
+from tensorrs._types import scalar_type
 
 __all__ = ["cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 
@@ -18,13 +19,9 @@ _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "dono
 _MANY = 25
 
 
-def _scalar_type(x: Tensor) -> str:
-    return str(x.type()).rpartition(".")[2].removesuffix("Tensor")
-
-
 def _refuse_half(name: str, x: Tensor) -> None:
     if x.element_size() == 2:
-        raise NotImplementedError(f"\"{name}\" not implemented for '{_scalar_type(x)}'")
+        raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_type(x)}'")
 
 
 @casts("cdist")
@@ -45,11 +42,11 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}")
     for name, x in (("X1", x1), ("X2", x2)):
         if not x.is_floating_point():
-            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {_scalar_type(x)}")
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {scalar_type(x)}")
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
     if x1.dtype != x2.dtype:
-        raise RuntimeError(f"expected scalar type {_scalar_type(x1)} but found {_scalar_type(x2)}")
+        raise RuntimeError(f"expected scalar type {scalar_type(x1)} but found {scalar_type(x2)}")
     many = x1.size(-2) > _MANY or x2.size(-2) > _MANY
     if p == 2 and (mode == _MODES[1] or (mode == _MODES[0] and many)):
         return _C._cdist(x1, x2, p, True)
@@ -90,7 +87,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         common = tensorrs.promote_types(x1.dtype, x2.dtype)
         x1, x2 = x1.to(common), x2.to(common)
     if not x1.is_floating_point():
-        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {_scalar_type(x1)}")
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {scalar_type(x1)}")
     units = []
     for x in tensorrs.broadcast_tensors(x1, x2):
         norm = x.norm(2, dim, keepdim=True).clone()

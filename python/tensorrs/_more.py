@@ -10,6 +10,7 @@ from typing import Any
 
 from tensorrs import _C
 from tensorrs._C import Tensor
+from tensorrs._types import scalar_type
 
 __all__ = ["adjoint", "bilinear", "from_file", "native_dropout", "norm_except_dim", "segment_reduce", "to_dlpack"]
 
@@ -41,15 +42,9 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
     if train is False or input.numel() == 0:
         return input.clone(), _C.full(input.shape, True)
     if not input.dtype.is_floating_point:
-        raise RuntimeError(f"result type Float can't be cast to the desired output type {_category(input)}")
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_type(input)}")
     mask = _C.empty(input.shape, dtype=_C.bool).bernoulli_(1 - p)
     return input * mask * (0.0 if p == 1 else 1 / (1 - p)), mask
-
-
-def _category(x: Tensor) -> str:
-    """The name of an integer type as PyTorch's errors say it."""
-    names = {"uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool"}
-    return names[str(x.dtype).rpartition(".")[2]]
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
@@ -139,12 +134,12 @@ def segment_reduce(
     if lengths is None and offsets is None:
         raise RuntimeError("segment_reduce(): Either lengths or offsets must be defined.")
     if not data.dtype.is_floating_point:
-        raise NotImplementedError(f"\"_segment_reduce_cpu\" not implemented for '{_category(data)}'")
+        raise NotImplementedError(f"\"_segment_reduce_cpu\" not implemented for '{scalar_type(data)}'")
     if lengths is None:
         assert offsets is not None
         lengths = offsets.diff(dim=-1)
     if lengths.dtype not in (_C.int64, _C.int32):
-        name = "Float" if lengths.dtype.is_floating_point else _category(lengths)
+        name = "Float" if lengths.dtype.is_floating_point else scalar_type(lengths)
         raise NotImplementedError(f"\"_segment_reduce_lengths_cpu_kernel1\" not implemented for '{name}'")
     if axis != lengths.dim() - 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}.")

@@ -135,3 +135,8 @@ __all__ = [
     "strided",
     "uint8",
 ]
+
+
+def scalar_type(x: Tensor) -> str:
+    """What PyTorch's messages call the dtype of `x`: "Float", "Long", ..."""
+    return x.type().rpartition(".")[2].removesuffix("Tensor")

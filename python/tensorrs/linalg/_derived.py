@@ -10,6 +10,7 @@ from tensorrs import _C
 from tensorrs._autocast import casts
 from tensorrs._C import Tensor, dtype
 from tensorrs._creation import broadcast_shapes
+from tensorrs._types import scalar_type
 from tensorrs.linalg._factor import inv, solve
 from tensorrs.linalg._out import give, give_all
 
@@ -67,7 +68,7 @@ def matrix_norm(
     """
     if not A.is_floating_point():
         raise NotImplementedError(
-            f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {_scalar_type(A)}"
+            f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {scalar_type(A)}"
         )
     rows, cols = _two(A, dim)
     if isinstance(ord, str):
@@ -80,7 +81,7 @@ def matrix_norm(
     x = A if dtype is None else A.to(dtype)
     if ord == "nuc" or abs(float(ord)) == 2:
         if x.element_size() == 2:
-            raise NotImplementedError(f"linalg.matrix_norm: Low precision dtypes not supported. Got {_scalar_type(x)}")
+            raise NotImplementedError(f"linalg.matrix_norm: Low precision dtypes not supported. Got {scalar_type(x)}")
         s = _C._linalg_svd(x.movedim((rows, cols), (-2, -1)), False, False)[1]
         found = s.sum(-1) if ord == "nuc" else _greatest(s, -1) if float(ord) > 0 else s.amin(-1)
         if keepdim:
@@ -115,10 +116,6 @@ def norm(
     if isinstance(ord, str) or len(over) == 2:
         return matrix_norm(input, ord, over, keepdim, dtype=dtype, out=out)
     return vector_norm(input, ord, over, keepdim, dtype=dtype, out=out)
-
-
-def _scalar_type(x: Tensor) -> str:
-    return str(x.type()).split(".")[-1].removesuffix("Tensor")
 
 
 @casts("linalg_cond")
@@ -198,7 +195,7 @@ def pinv(
     """The pseudo-inverse of A `(*, m, n)`; singular values up to `max(atol, rtol * largest)` count as zero."""
     if A.dim() < 2 or A.dtype not in (_C.float32, _C.float64):
         raise RuntimeError(
-            f"linalg.pinv({_scalar_type(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, "
+            f"linalg.pinv({scalar_type(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, "
             "double, cfloat or cdouble types"
         )
     if rcond is not None:
@@ -317,7 +314,7 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
         if t.dtype != parts[0].dtype:
             raise RuntimeError(
                 "multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{_scalar_type(parts[0])} and tensor {i} {_scalar_type(t)}"
+                f"{scalar_type(parts[0])} and tensor {i} {scalar_type(t)}"
             )
     head, tail = parts[0].dim() == 1, parts[last].dim() == 1
     parts[0] = parts[0].unsqueeze(0) if head else parts[0]
@@ -386,7 +383,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of every element of x `(*, n)`: `(*, n, N)`; N is n unless given."""
     if x.is_floating_point() and x.element_size() == 2:
         raise NotImplementedError(
-            f"linalg.vander supports floating point, complex, and integer tensors, but got {_scalar_type(x)}"
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {scalar_type(x)}"
         )
     x = x if x.dim() else x.unsqueeze(0)
     count = x.size(-1) if N is None else N
@@ -403,12 +400,12 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) ->
     """`sum(x * y)` over `dim`; the others broadcast."""
     if not x.is_floating_point():
         raise NotImplementedError(
-            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {_scalar_type(x)}"
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {scalar_type(x)}"
         )
     if x.dtype != y.dtype:
         raise RuntimeError(
-            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {_scalar_type(x)} and y of "
-            f"type {_scalar_type(y)} instead"
+            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {scalar_type(x)} and y of "
+            f"type {scalar_type(y)} instead"
         )
     return give((x * y).sum(dim), out)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorrs
 from tensorrs._C import Tensor
+from tensorrs._types import scalar_type
 
 
 def grouped_mm(
@@ -37,17 +38,14 @@ def grouped_mm(
     return tensorrs.cat([*(mat_a[g] @ mat_b[:, part] for g, part in enumerate(parts)), rest], 1)
 
 
-_NAMES = {"float64": "Double", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte"}
-
-
 def _check(mat_a: Tensor, mat_b: Tensor, offs: Tensor | None, bias: Tensor | None, out_dtype: Any) -> None:
-    fit = {tensorrs.float32: "Float", tensorrs.bfloat16: "BFloat16", tensorrs.float16: "Half"}
+    fit = (tensorrs.float32, tensorrs.bfloat16, tensorrs.float16)
     if mat_a.dtype != mat_b.dtype:
-        names = [fit.get(m.dtype) or _NAMES.get(str(m.dtype).rpartition(".")[2], "Bool") for m in (mat_a, mat_b)]
-        raise RuntimeError(f"Expected mat_a and mat_b to have the same dtype, got {names[0]} and {names[1]}")
+        raise RuntimeError(
+            f"Expected mat_a and mat_b to have the same dtype, got {scalar_type(mat_a)} and {scalar_type(mat_b)}"
+        )
     if mat_a.dtype not in fit:
-        name = _NAMES.get(str(mat_a.dtype).rpartition(".")[2], "Bool")
-        raise RuntimeError(f"Expected mat_a to be Float32, BFloat16 or Float16 matrix, got {name}")
+        raise RuntimeError(f"Expected mat_a to be Float32, BFloat16 or Float16 matrix, got {scalar_type(mat_a)}")
     for name, matrix in (("mat_a", mat_a), ("mat_b", mat_b)):
         if matrix.dim() not in (2, 3):
             raise RuntimeError(f"{name} has to be 2 or 3d")
