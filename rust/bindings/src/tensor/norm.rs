@@ -4,10 +4,16 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use tensorrs_core::Tensor;
 use tensorrs_core::ops::norm::BatchNorm;
 
 use crate::args::{Arg, shape, type_name, varargs};
 use crate::border::{PyTensor, run, run_all};
+
+/// The tensors of arguments that may be None.
+fn tensors<const N: usize>(args: [&Option<Arg>; N]) -> [Option<&Tensor>; N] {
+    args.map(|arg| arg.as_ref().map(|t| &t.0))
+}
 
 /// A tuple or a list of sizes.
 fn normalized(op: &str, sizes: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
@@ -38,15 +44,8 @@ pub fn batch_norm(
 ) -> PyResult<Py<PyTensor>> {
     // PyTorch's switch for another library's kernels; there are none here.
     let _ = cudnn_enabled;
-    let how = BatchNorm {
-        weight: weight.as_ref().map(|t| &t.0),
-        bias: bias.as_ref().map(|t| &t.0),
-        running_mean: running_mean.as_ref().map(|t| &t.0),
-        running_var: running_var.as_ref().map(|t| &t.0),
-        training,
-        momentum,
-        eps,
-    };
+    let [weight, bias, running_mean, running_var] = tensors([&weight, &bias, &running_mean, &running_var]);
+    let how = BatchNorm { weight, bias, running_mean, running_var, training, momentum, eps };
     run(py, input.0.numel(), || input.0.batch_norm(how))
 }
 
@@ -64,7 +63,7 @@ pub fn layer_norm(
 ) -> PyResult<Py<PyTensor>> {
     let _ = cudnn_enable;
     let sizes = normalized("layer_norm", normalized_shape)?;
-    let (weight, bias) = (weight.as_ref().map(|t| &t.0), bias.as_ref().map(|t| &t.0));
+    let [weight, bias] = tensors([&weight, &bias]);
     run(py, input.0.numel(), || input.0.layer_norm(&sizes, weight, bias, eps))
 }
 
@@ -81,7 +80,7 @@ pub fn group_norm(
     cudnn_enabled: bool,
 ) -> PyResult<Py<PyTensor>> {
     let _ = cudnn_enabled;
-    let (weight, bias) = (weight.as_ref().map(|t| &t.0), bias.as_ref().map(|t| &t.0));
+    let [weight, bias] = tensors([&weight, &bias]);
     run(py, input.0.numel(), || input.0.group_norm(num_groups, weight, bias, eps))
 }
 
@@ -100,7 +99,7 @@ pub fn native_group_norm(
     group: i64,
     eps: f64,
 ) -> PyResult<Three> {
-    let (weight, bias) = (weight.as_ref().map(|t| &t.0), bias.as_ref().map(|t| &t.0));
+    let [weight, bias] = tensors([&weight, &bias]);
     let given = input.0.shape();
     if given.len() < 2 || given[..2] != [N, C] || given[2..].iter().product::<usize>() != HxW {
         return Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
@@ -127,15 +126,8 @@ pub fn instance_norm(
     cudnn_enabled: bool,
 ) -> PyResult<Py<PyTensor>> {
     let _ = cudnn_enabled;
-    let how = BatchNorm {
-        weight: weight.as_ref().map(|t| &t.0),
-        bias: bias.as_ref().map(|t| &t.0),
-        running_mean: running_mean.as_ref().map(|t| &t.0),
-        running_var: running_var.as_ref().map(|t| &t.0),
-        training: use_input_stats,
-        momentum,
-        eps,
-    };
+    let [weight, bias, running_mean, running_var] = tensors([&weight, &bias, &running_mean, &running_var]);
+    let how = BatchNorm { weight, bias, running_mean, running_var, training: use_input_stats, momentum, eps };
     run(py, input.0.numel(), || input.0.instance_norm(how))
 }
 
@@ -165,7 +157,7 @@ pub fn native_layer_norm(
     eps: f64,
 ) -> PyResult<Three> {
     let sizes = normalized("native_layer_norm", normalized_shape)?;
-    let (weight, bias) = (weight.as_ref().map(|t| &t.0), bias.as_ref().map(|t| &t.0));
+    let [weight, bias] = tensors([&weight, &bias]);
     three(run_all(py, input.0.numel(), || input.0.native_layer_norm(&sizes, weight, bias, eps))?)
 }
 
@@ -184,15 +176,8 @@ pub fn native_batch_norm(
     momentum: f64,
     eps: f64,
 ) -> PyResult<Three> {
-    let how = BatchNorm {
-        weight: weight.as_ref().map(|t| &t.0),
-        bias: bias.as_ref().map(|t| &t.0),
-        running_mean: running_mean.as_ref().map(|t| &t.0),
-        running_var: running_var.as_ref().map(|t| &t.0),
-        training,
-        momentum,
-        eps,
-    };
+    let [weight, bias, running_mean, running_var] = tensors([&weight, &bias, &running_mean, &running_var]);
+    let how = BatchNorm { weight, bias, running_mean, running_var, training, momentum, eps };
     three(run_all(py, input.0.numel(), || input.0.native_batch_norm(how))?)
 }
 
