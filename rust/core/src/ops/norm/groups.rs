@@ -35,14 +35,18 @@ impl Groups {
             return Err(runtime!("Expected num groups to be greater than 0, got {groups}"));
         }
         let (n, c, groups) = (x.shape()[0], x.shape()[1], groups as usize);
+        let inner = x.shape()[2..].iter().product();
+        if c == 0 {
+            return Err(runtime!("Expected number of channels to be greater than 0, got 0"));
+        }
+        if inner == 0 {
+            return Err(runtime!("Expected HxW to be greater than 0, got 0"));
+        }
         if !c.is_multiple_of(groups) {
             return Err(runtime!(
                 "Expected number of channels in input to be divisible by num_groups, but got input of shape {} and num_groups={groups}",
                 show(x.shape())
             ));
-        }
-        if c == 0 {
-            return Err(runtime!("Expected number of channels to be greater than 0, got 0"));
         }
         for (what, t) in [("weight", weight), ("bias", bias)] {
             if let Some(t) = t.filter(|t| t.shape() != [c]) {
@@ -57,7 +61,7 @@ impl Groups {
             return Err(Error::NotImplemented { op: "GroupNormKernelImpl".into(), dtype: x.dtype() });
         }
         Affine { weight, bias }.check_dtype(x, &[])?;
-        Ok(Groups { n, c, inner: x.shape()[2..].iter().product(), groups })
+        Ok(Groups { n, c, inner, groups })
     }
 
     /// All channels of all samples as channels of one.
