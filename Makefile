@@ -74,8 +74,8 @@ stubs: $(BUILT) ## write python/tensorrs/_C.pyi from the compiled module
 golden: ## remake the recorded results; TORCH=python-with-torch
 	$(or $(TORCH),$(BIN)/python) tests/golden/make_golden.py $(FAMILIES)
 
-bench: $(BUILT) ## rows against PyTorch where it is installed, in turns; OP=conv2d runs some
-	$(or $(TORCH),$(BIN)/python) benches/compare.py $(if $(OP),--only "$(OP)")
+bench: $(BUILT) ## rows against PyTorch where it is installed, in turns; OP=gelu GROUP=conv run some
+	$(or $(TORCH),$(BIN)/python) benches/compare $(if $(GROUP),--group $(GROUP)) $(if $(OP),--only "$(OP)") $(ARGS)
 
 bench-rust: ## the kernels' criterion benches
 	cargo bench
