@@ -3,8 +3,8 @@
 A row is one program text, run by both libraries on the same numbers, on the same cores and with as many threads. They
 take turns; the ratio is our time over theirs, the median of the turns' ratios. Without PyTorch only our times are
 shown. For convolutions PyTorch is timed on channels_last too and its better time counts. `--save` appends the table to
-`benches/results/`, `--json` writes every turn of every row. The percentage of the roofline is shown where
-`cargo bench --bench roofline` has been run.
+`benches/results/`, `--json` writes every turn of every row. The percentage of what the machine can do is
+shown where `cargo bench --bench roofline` has been run.
 """
 
 from __future__ import annotations

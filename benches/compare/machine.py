@@ -71,17 +71,15 @@ def neighbours() -> Iterator[None]:
 
 
 def roofline() -> tuple[float, float]:
-    """(multiply-adds counted as two, bytes) a second as `cargo bench --bench roofline` found them; 0 where unknown."""
+    """Operations of all threads and bytes copied by one, a second; 0 without a `cargo bench --bench roofline`."""
 
-    def rate(*names: str) -> float:
-        for name in names:
-            folder = TARGET / "criterion" / "roofline" / name / "new"
-            try:
-                seconds = json.loads((folder / "estimates.json").read_text())["median"]["point_estimate"] / 1e9
-                work = json.loads((folder / "benchmark.json").read_text())["throughput"]
-            except (OSError, KeyError, ValueError):
-                continue
-            return float(next(iter(work.values()))) / float(seconds)
-        return 0.0
+    def rate(name: str) -> float:
+        folder = TARGET / "criterion" / "roofline" / name / "new"
+        try:
+            seconds = json.loads((folder / "estimates.json").read_text())["median"]["point_estimate"] / 1e9
+            work = json.loads((folder / "benchmark.json").read_text())["throughput"]
+        except (OSError, KeyError, ValueError):
+            return 0.0
+        return float(next(iter(work.values()))) / float(seconds)
 
-    return rate("multiply-add, all threads"), rate("copy, memory, all threads", "copy, memory")
+    return rate("multiply-add, all threads"), rate("copy, memory")

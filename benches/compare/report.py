@@ -25,7 +25,7 @@ def remarks(outcome: Outcome) -> str:
         other = shown(outcome.other_layout or 0.0, outcome.unit)
         words.append(f"PyTorch in {outcome.layout}, else {other}")
     if outcome.percent is not None:
-        words.append(f"{outcome.percent:.0f} % of the roofline")
+        words.append(f"{outcome.percent:.0f} % of {outcome.ceiling}")
     if outcome.limit is not None:
         words.append(f"{'within' if outcome.ours <= outcome.limit else 'ABOVE'} {shown(outcome.limit, outcome.unit)}")
     if outcome.load > 0.05:

@@ -32,7 +32,7 @@ class Row:
     exact: bool = True
     layouts: bool = False
     flops: float = 0.0
-    bytes: float = 0.0
+    bytes: float = 0.0  # moved to and from memory; only where no cache holds them
 
     def tolerance(self, k: int) -> float:
         """How far the result `k` may be from PyTorch's."""
@@ -85,7 +85,8 @@ class Outcome:
     layout: str = ""  # PyTorch's better layout where both were timed
     other_layout: float | None = None
     load: float = 0.0  # the greatest share of the machine that others took in a kept turn
-    percent: float | None = None  # of the roofline
+    percent: float | None = None  # of `ceiling`: the multiply-adds of all threads, or the bytes one thread copies
+    ceiling: str = ""
     limit: float | None = None
     error: str = ""
     turns: list[list[float]] = field(default_factory=list)

@@ -118,8 +118,9 @@ def measure_program(row: Row, outcome: Outcome, mine: Any, other: Any | None, pl
             outcome.layout = ("NCHW", "channels_last")[best - 1]
             outcome.other_layout = medians[2 - best]
         ratios(outcome, [(turn[0], turn[best]) for turn in times])
-    least = max((w / p if p else 0.0) for w, p in zip((row.flops, row.bytes), plan.peak, strict=True))
-    outcome.percent = 100 * least / outcome.ours if least else None
+    for work, peak, name in zip((row.flops, row.bytes), plan.peak, ("the peak", "one thread's copy"), strict=True):
+        if work and peak:
+            outcome.percent, outcome.ceiling = 100 * work / peak / outcome.ours, name
 
 
 def measure_probe(row: Probe, outcome: Outcome, other: Any | None, plan: Plan) -> None:
