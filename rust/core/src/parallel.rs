@@ -4,16 +4,20 @@
 //! depends on the sizes alone, never on the number of threads, so a kernel that keeps one partial result per piece and
 //! adds them up in order gives the same bits on any machine.
 //!
-//! The caller always works too, pieces are claimed one by one, and a worker that comes late is not waited for: on a
-//! busy machine a job is never slower than the caller alone. Workers spin for some microseconds after a job, then
-//! sleep. Work runs on the caller alone when there is one piece or one thread, inside another parallel region, and
-//! while another thread holds the pool. A forked child starts with an empty pool of its own.
+//! Each thread has a share of the pieces of its own, the same one in every region of that many pieces: what it wrote
+//! in one region it finds in its caches in the next. One that is done takes from the others' shares. The caller always
+//! works too and a worker that comes late is not waited for: on a busy machine a job is never slower than the caller
+//! alone. Workers spin for some microseconds after a job, then sleep; they are woken for work that is longer than
+//! waking them takes. Work runs on the caller alone when there is one piece or one thread, inside another parallel
+//! region, and while another thread holds the pool. A forked child starts with an empty pool of its own.
 
+use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::Cell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 mod limits;
 mod pool;
@@ -23,6 +27,12 @@ pub const GRAIN: usize = 32768;
 
 /// `chunks` makes at most this many ranges: enough for every thread to find work until the end.
 const MAX_CHUNKS: usize = 64;
+
+/// A share counts its pieces in 32 bits.
+const MAX_PIECES: usize = u32::MAX as usize;
+
+/// Fewer `tasks` than this are taken for heavy ones.
+const FEW: usize = 4;
 
 /// More threads than this are never started.
 const MAX_THREADS: usize = 1024;
@@ -60,18 +70,23 @@ pub fn chunks(n: usize, grain: usize, f: impl Fn(Range<usize>) + Sync) {
     match n.div_ceil(step) {
         0 => {}
         1 => f(0..n),
-        pieces => tasks(pieces, |i| f(i * step..((i + 1) * step).min(n))),
+        pieces => region(pieces, true, |i| f(i * step..((i + 1) * step).min(n))),
     }
 }
 
 /// Run `f(0)`, ..., `f(n - 1)`, each once, in any order and on any thread. A panic in `f` comes out here.
 pub fn tasks(n: usize, f: impl Fn(usize) + Sync) {
-    if n > 1 && !INSIDE.get() {
+    region(n, n >= FEW, f);
+}
+
+/// `patient`: whether sleeping workers are woken only after the first piece has shown what the others will take.
+fn region(n: usize, patient: bool, f: impl Fn(usize) + Sync) {
+    if n > 1 && !INSIDE.get() && n <= MAX_PIECES {
         let threads = num_threads().min(n);
         if threads > 1 {
             let entered = Inside::enter();
-            let job = Job { f: &f, n, next: AtomicUsize::new(0), panic: std::sync::Mutex::new(None) };
-            if pool::run(&job, threads - 1) {
+            let job = Job { f: &f, shares: Shares::new(n, threads), panic: Mutex::new(None) };
+            if pool::run(&job, threads - 1, patient) {
                 drop(entered);
                 if let Some(payload) = job.panic.into_inner().unwrap_or_else(|e| e.into_inner()) {
                     resume_unwind(payload);
@@ -131,30 +146,78 @@ impl<T> Out<T> {
     }
 }
 
-/// One parallel region: `n` pieces, claimed by counting `next` up.
+/// One parallel region.
 struct Job<'a> {
     f: &'a (dyn Fn(usize) + Sync),
-    n: usize,
-    next: AtomicUsize,
-    panic: std::sync::Mutex<Option<Box<dyn Any + Send>>>,
+    shares: Shares,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Job<'_> {
-    /// Claim pieces until none is left.
-    fn work(&self) {
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let i = self.next.fetch_add(1, Relaxed);
-                if i >= self.n {
-                    break;
-                }
+    /// Claim pieces until none is left; thread 0 is the caller.
+    fn work(&self, thread: usize) {
+        self.catch(|| {
+            while let Some(i) = self.shares.claim(thread) {
                 (self.f)(i);
             }
-        }));
-        if let Err(payload) = result {
-            self.next.store(self.n, Relaxed);
+        });
+    }
+
+    /// One piece, by the caller.
+    fn first(&self) {
+        self.catch(|| self.shares.claim(0).into_iter().for_each(self.f));
+    }
+
+    /// A panic ends the region: nobody starts another piece.
+    fn catch(&self, work: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+            self.shares.clear();
             self.panic.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(payload);
         }
+    }
+}
+
+/// The pieces that nobody has claimed, in as many shares as there are threads.
+struct Shares(SmallVec<[Share; 2]>);
+
+/// The first piece in the upper half, the one behind the last in the lower half; on a cache line of its own.
+#[repr(align(128))]
+struct Share(AtomicU64);
+
+impl Shares {
+    fn new(n: usize, threads: usize) -> Self {
+        let bound = |t: usize| (n * t / threads) as u64;
+        Self((0..threads).map(|t| Share(AtomicU64::new(bound(t) << 32 | bound(t + 1)))).collect())
+    }
+
+    /// The next piece of the thread's own share, or the last of somebody else's.
+    fn claim(&self, thread: usize) -> Option<usize> {
+        let threads = self.0.len();
+        let own = thread % threads;
+        (own..own + threads).find_map(|t| {
+            let share = &self.0[t % threads].0;
+            let mut now = share.load(Relaxed);
+            while let (first, end) = (now >> 32, now & u64::from(u32::MAX))
+                && first < end
+            {
+                let (piece, rest) =
+                    if t == own { (first, (first + 1) << 32 | end) } else { (end - 1, now - 1) };
+                match share.compare_exchange_weak(now, rest, Relaxed, Relaxed) {
+                    Ok(_) => return Some(piece as usize),
+                    Err(seen) => now = seen,
+                }
+            }
+            None
+        })
+    }
+
+    fn len(&self) -> usize {
+        let left = |now: u64| (now & u64::from(u32::MAX)).saturating_sub(now >> 32) as usize;
+        self.0.iter().map(|share| left(share.0.load(Relaxed))).sum()
+    }
+
+    fn clear(&self) {
+        self.0.iter().for_each(|share| share.0.store(0, Relaxed));
     }
 }
 

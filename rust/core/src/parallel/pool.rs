@@ -11,8 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering:
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How long a worker looks for the next job, and a caller for the end of this one, before it sleeps.
-const SPIN: Duration = Duration::from_micros(40);
+/// How long a worker looks for the next job, and a caller for the end of this one, before it sleeps: about what waking
+/// takes on a virtual machine. After the first part of it whoever else wants the core gets it.
+const SPIN: Duration = Duration::from_micros(100);
+const SPIN_ALONE: Duration = Duration::from_micros(20);
+
+/// Work that is shorter than this is not worth waking anybody.
+const WORTH_WAKING: Duration = Duration::from_micros(100);
 
 /// `state`: workers inside (16 bits), how many may be (16), open, the caller sleeps, number of the job (30).
 const ONE: u64 = 1;
@@ -41,7 +46,7 @@ unsafe impl Sync for Pool {}
 static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Do the job with up to `helpers` workers and the caller; false, with nothing done, if the pool is taken.
-pub(super) fn run(job: &Job<'_>, helpers: usize) -> bool {
+pub(super) fn run(job: &Job<'_>, helpers: usize, patient: bool) -> bool {
     let pool = pool();
     if pool.busy.swap(true, Acquire) {
         return false;
@@ -49,7 +54,18 @@ pub(super) fn run(job: &Job<'_>, helpers: usize) -> bool {
     pool.start_workers(helpers);
     let helpers = helpers.min(pool.started.load(Relaxed));
     let open = pool.open(job, helpers);
-    job.work();
+    // Either this load sees the sleeper, or the sleeper's last look at the state sees the job.
+    fence(SeqCst);
+    if pool.sleeping.load(SeqCst) > 0 {
+        let start = Instant::now();
+        if patient {
+            job.first();
+        }
+        if !patient || start.elapsed().saturating_mul(job.shares.len() as u32) > WORTH_WAKING {
+            pool.wake(helpers);
+        }
+    }
+    job.work(0);
     pool.close(open);
     pool.busy.store(false, Release);
     true
@@ -112,31 +128,29 @@ impl Pool {
         while self.started.load(Relaxed) < wanted {
             let i = self.started.load(Relaxed);
             let builder = std::thread::Builder::new().name(format!("tensorrs-{}", i + 1));
-            if builder.spawn(move || self.worker()).is_err() {
+            if builder.spawn(move || self.worker(i + 1)).is_err() {
                 break;
             }
             self.started.store(i + 1, Relaxed);
         }
     }
 
-    /// Publish the job and wake who sleeps; returns the number of the job.
+    fn wake(&self, helpers: usize) {
+        let _door = self.lock();
+        if self.sleeping.load(SeqCst) <= helpers {
+            self.wake.notify_all();
+        } else {
+            (0..helpers).for_each(|_| self.wake.notify_one());
+        }
+    }
+
+    /// Publish the job to whoever is awake; returns the number of the job.
     fn open(&self, job: &Job<'_>, helpers: usize) -> u64 {
         // SAFETY: the state is closed and nobody is inside, so nobody reads this. The lifetime is hidden from the
         // workers only: `close` returns after the last of them has left.
         unsafe { *self.job.get() = std::ptr::from_ref(job).cast() };
         let number = (self.state.load(Relaxed) >> NUMBER) + 1;
         self.state.store(number << NUMBER | OPEN | (helpers as u64) << LIMIT, SeqCst);
-        // Either this load sees the sleeper, or the sleeper's last look at the state sees the job.
-        fence(SeqCst);
-        let sleeping = self.sleeping.load(SeqCst);
-        if sleeping > 0 {
-            let _door = self.lock();
-            if sleeping <= helpers {
-                self.wake.notify_all();
-            } else {
-                (0..helpers).for_each(|_| self.wake.notify_one());
-            }
-        }
         number
     }
 
@@ -159,7 +173,8 @@ impl Pool {
         }
     }
 
-    fn worker(&self) {
+    /// `thread`: the number of its share.
+    fn worker(&self, thread: usize) {
         let _inside = Inside::enter();
         let mut last = 0;
         loop {
@@ -171,7 +186,7 @@ impl Pool {
                 }
             }
             // SAFETY: this worker is counted in, so the job is alive and will not change.
-            unsafe { &**self.job.get() }.work();
+            unsafe { &**self.job.get() }.work(thread);
             let state = self.state.fetch_sub(ONE, AcqRel);
             if state & INSIDE == 1 && state & CALLER_SLEEPS != 0 {
                 let _door = self.lock();
@@ -227,7 +242,11 @@ impl Spin {
         std::hint::spin_loop();
         self.steps += 1;
         if self.steps.is_multiple_of(32) {
-            return self.start.get_or_insert_with(Instant::now).elapsed() < SPIN;
+            let spent = self.start.get_or_insert_with(Instant::now).elapsed();
+            if spent > SPIN_ALONE {
+                std::thread::yield_now();
+            }
+            return spent < SPIN;
         }
         true
     }
