@@ -1,5 +1,6 @@
-//! The product by blocks: a part of both operands that fits the caches is packed, then tiles of the result are claimed
-//! by the threads. Nothing about an element depends on the tile it is in, nor on who computes it.
+//! The product by blocks: a part of the right operand that fits the caches is packed by all threads, then tiles of the
+//! result are claimed by them; each tile packs its rows of the left operand where that pays. Nothing about an element
+//! depends on the tile it is in, nor on who computes it.
 
 use super::kernel::{Operands, Target, block};
 use super::pack::{Lines, Scratch, pack};
@@ -9,9 +10,11 @@ use crate::simd::Vector;
 
 /// Steps of `k` that are packed at once: a sliver of the right operand takes most of the first cache.
 const K_BYTES: usize = 1536;
-/// Columns and rows that are packed at once.
+/// Columns that are packed at once.
 const COLS: usize = 4096;
-const ROWS: usize = 3072;
+/// A left operand of this many bytes is packed although its rows lie along memory: read in place, its rows fall into
+/// the same few sets of the first cache, or out of the second.
+const A_BYTES: usize = 1 << 20;
 /// Rows of a tile: its part of the left operand takes a part of the second cache.
 const TILE_ROWS: usize = 144;
 const TILE_COLS: usize = 512;
@@ -65,17 +68,17 @@ impl<E> Product<E> {
     }
 }
 
-/// A part of the product that is packed: rows, columns and steps, and where the packed operands are.
+/// A part of the product that is packed: columns and steps, and where the packed operand is.
 struct Part<E> {
     x: Product<E>,
-    /// The left operand, if it was packed.
-    a: Option<*const E>,
+    /// Whether tiles pack their rows of the left operand.
+    a_packed: bool,
     /// The right operand; if it was not packed, only its last, incomplete sliver is here.
     b: *const E,
     b_packed: bool,
 }
 
-// SAFETY: as for `Product`; the packed operands are only read.
+// SAFETY: as for `Product`; the packed operand is only read.
 unsafe impl<E: Sync> Sync for Part<E> {}
 
 /// # Safety
@@ -88,37 +91,35 @@ pub(super) unsafe fn product<V: Vector, P: Vector<E = V::E>, const MR: usize, co
 {
     let nr = NV * V::N;
     let steps = even_part(x.k, K_BYTES / size_of::<V::E>(), 1);
-    let (cols, rows) = (even_part(x.n, COLS, nr), even_part(x.m, ROWS, MR));
+    let cols = even_part(x.n, COLS, nr);
     // A sliver of the right operand is used once for every block of rows: packing a row-major one pays late.
     let b_packed = x.b_col != 1 || x.m > 8 * MR;
-    // Rows of the left operand are read in place: what one thread packs is slow to read for another. Packing pays only
-    // where each step would touch a page of its own.
-    let a_packed = x.a_k != 1 && (x.n > 8 * nr || x.a_row != 1);
-    let b_room = Scratch::<V::E>::new((if b_packed { cols.next_multiple_of(nr) } else { nr }) * steps + 64);
-    let a_room = a_packed.then(|| Scratch::<V::E>::new(rows.next_multiple_of(MR) * steps + 64));
+    // Rows of the left operand are used once for every sliver of the right one. What one thread packs is slow to read
+    // for another, so each packs for itself.
+    let many = x.n > 8 * nr;
+    let a_packed =
+        if x.a_k == 1 { many && x.m * x.k * size_of::<V::E>() >= A_BYTES } else { many || x.a_row != 1 };
+    let room = Scratch::<V::E>::new((if b_packed { cols.next_multiple_of(nr) } else { nr }) * steps + 64);
     for col in (0..x.n).step_by(cols) {
         for step in (0..x.k).step_by(steps) {
-            for row in (0..x.m).step_by(rows) {
-                let target = x.target.at(row, col);
-                let part = Part {
-                    x: Product {
-                        m: rows.min(x.m - row),
-                        n: cols.min(x.n - col),
-                        k: steps.min(x.k - step),
-                        a: x.a.wrapping_offset(row as isize * x.a_row + step as isize * x.a_k),
-                        b: x.b.wrapping_offset(step as isize * x.b_k + col as isize * x.b_col),
-                        target: if step > 0 { target.onto_itself() } else { target },
-                        ..x
-                    },
-                    a: a_room.as_ref().map(|room| room.ptr().cast_const()),
-                    b: b_room.ptr(),
-                    b_packed,
-                };
-                // SAFETY: the caller's promise; the rooms are large enough and outlive the calls.
-                unsafe {
-                    part.pack::<V, P, MR, NV>(b_room.ptr(), a_room.as_ref().map(|room| room.ptr()), row == 0);
-                    part.multiply::<V, MR, NV>();
-                }
+            let target = x.target.at(0, col);
+            let part = Part {
+                x: Product {
+                    n: cols.min(x.n - col),
+                    k: steps.min(x.k - step),
+                    a: x.a.wrapping_offset(step as isize * x.a_k),
+                    b: x.b.wrapping_offset(step as isize * x.b_k + col as isize * x.b_col),
+                    target: if step > 0 { target.onto_itself() } else { target },
+                    ..x
+                },
+                a_packed,
+                b: room.ptr(),
+                b_packed,
+            };
+            // SAFETY: the caller's promise; the room is large enough and outlives the calls.
+            unsafe {
+                part.pack::<V, P, NV>(room.ptr());
+                part.multiply::<V, P, MR, NV>();
             }
         }
     }
@@ -139,54 +140,35 @@ impl<E: Real> Part<E> {
         self.x.m * self.x.n * self.x.k < ALONE
     }
 
-    /// Pack what this part needs; `fresh_b` is false when the right operand is there already.
+    /// Pack the right operand, or what is left of it after the last whole sliver.
     ///
     /// # Safety
-    /// See `product`; the rooms have the size of the operands rounded up to slivers.
-    unsafe fn pack<V: Vector<E = E>, P: Vector<E = E>, const MR: usize, const NV: usize>(
-        &self,
-        b_room: *mut E,
-        a_room: Option<*mut E>,
-        fresh_b: bool,
-    ) {
+    /// See `product`; the room has the size of the operand rounded up to slivers.
+    unsafe fn pack<V: Vector<E = E>, P: Vector<E = E>, const NV: usize>(&self, room: *mut E) {
         let (x, nr) = (self.x, NV * V::N);
-        // What of the right operand is packed: all columns, or those after the last whole sliver.
         let first = if self.b_packed { 0 } else { x.n / nr * nr };
         // Slivers of about 8000 elements a task.
         let grain = (8192 / (x.k * nr).max(1)).max(1);
-        let b_tasks = if fresh_b { (x.n - first).div_ceil(nr).div_ceil(grain) } else { 0 };
-        let a_grain = grain * nr.div_ceil(MR);
-        let a_tasks = if a_room.is_some() { x.m.div_ceil(MR).div_ceil(a_grain) } else { 0 };
-        let rooms = (b_room as usize, a_room.map_or(0, |room| room as usize));
-        spread(self.alone() || b_tasks + a_tasks <= 1, b_tasks + a_tasks, |task| {
-            let (x, b_room, a_room) = (&self.x, rooms.0 as *mut E, rooms.1 as *mut E);
+        let tasks = (x.n - first).div_ceil(nr).div_ceil(grain);
+        let room = room as usize;
+        spread(self.alone() || tasks <= 1, tasks, |task| {
+            let (x, at) = (&self.x, task * grain * nr);
+            let data = x.b.wrapping_offset((first + at) as isize * x.b_col);
+            let n = (x.n - first - at).min(grain * nr);
+            let lines = Lines { data, lines: n, line: x.b_col, step: x.b_k, k: x.k };
             // SAFETY: the machine has the instructions; each task reads and fills slivers of its own.
             unsafe {
                 V::enter(
                     #[inline(always)]
-                    || {
-                        if task < b_tasks {
-                            let at = task * grain * nr;
-                            let n = (x.n - first - at).min(grain * nr);
-                            let data = x.b.wrapping_offset((first + at) as isize * x.b_col);
-                            let lines = Lines { data, lines: n, line: x.b_col, step: x.b_k, k: x.k };
-                            pack_by::<P>(lines, nr, b_room.add(at * x.k));
-                        } else {
-                            let at = (task - b_tasks) * a_grain * MR;
-                            let n = (x.m - at).min(a_grain * MR);
-                            let data = x.a.wrapping_offset(at as isize * x.a_row);
-                            let lines = Lines { data, lines: n, line: x.a_row, step: x.a_k, k: x.k };
-                            pack::<P, MR>(lines, a_room.add(at * x.k));
-                        }
-                    },
+                    || pack_by::<P>(lines, nr, (room as *mut E).add(at * x.k)),
                 )
             };
         });
     }
 
     /// # Safety
-    /// See `product`; the operands are packed.
-    unsafe fn multiply<V: Vector<E = E>, const MR: usize, const NV: usize>(&self) {
+    /// See `product`; the right operand is packed.
+    unsafe fn multiply<V: Vector<E = E>, P: Vector<E = E>, const MR: usize, const NV: usize>(&self) {
         let (x, nr) = (self.x, NV * V::N);
         let (tile_rows, tile_cols) = tile_size(&x, MR, nr);
         let across = x.n.div_ceil(tile_cols);
@@ -197,7 +179,7 @@ impl<E: Real> Part<E> {
             unsafe {
                 V::enter(
                     #[inline(always)]
-                    || self.tile::<V, MR, NV>(rows, cols),
+                    || self.tile::<V, P, MR, NV>(rows, cols),
                 )
             };
         });
@@ -206,12 +188,20 @@ impl<E: Real> Part<E> {
     /// # Safety
     /// See `product`; `rows` starts at a multiple of `MR` and `cols` at one of the columns of a block.
     #[inline(always)]
-    unsafe fn tile<V: Vector<E = E>, const MR: usize, const NV: usize>(
+    unsafe fn tile<V: Vector<E = E>, P: Vector<E = E>, const MR: usize, const NV: usize>(
         &self,
         rows: std::ops::Range<usize>,
         cols: std::ops::Range<usize>,
     ) {
         let (x, nr) = (self.x, NV * V::N);
+        let packed = self.a_packed.then(|| {
+            let room = Scratch::<E>::new(rows.len().next_multiple_of(MR) * x.k + 64);
+            let data = x.a.wrapping_offset(rows.start as isize * x.a_row);
+            let lines = Lines { data, lines: rows.len(), line: x.a_row, step: x.a_k, k: x.k };
+            // SAFETY: the caller's promise; the room is large enough.
+            unsafe { pack::<P, MR>(lines, room.ptr()) };
+            room
+        });
         for col in cols.clone().step_by(nr) {
             let (b, b_k) = if self.b_packed {
                 (self.b.wrapping_add(col * x.k), nr as isize)
@@ -221,8 +211,10 @@ impl<E: Real> Part<E> {
                 (self.b, nr as isize)
             };
             for row in rows.clone().step_by(MR) {
-                let (a, a_row, a_k) = match self.a {
-                    Some(a) => (a.wrapping_add(row * x.k), 1, MR as isize),
+                let (a, a_row, a_k) = match &packed {
+                    Some(room) => {
+                        (room.ptr().cast_const().wrapping_add((row - rows.start) * x.k), 1, MR as isize)
+                    }
                     None => (x.a.wrapping_offset(row as isize * x.a_row), x.a_row, x.a_k),
                 };
                 let operands = Operands { k: x.k, a, a_row, a_k, b, b_k };
