@@ -1,158 +1,372 @@
-//! Convolution with one input channel per group: loops along the rows, no matrices.
+//! Convolution with one input channel per group: planes are laid out so that a tap is a shift.
 //!
-//! A row of outputs takes one tap at a time; the loop over the row has no test for the edge, and the compiler knows the
-//! stride for 1 and 2. The input gradient runs the same loops the other way. The weight gradient is a dot product per
-//! tap and plane, summed over the images of a channel by one thread, in order.
+//! The padded input plane is cut into `stride x stride` phases, planes of one width in which the inputs that a tap meets
+//! lie next to each other. Output `q`, counted along the rows of that width, then meets tap `k` at `q + offset[k]`, and
+//! a whole plane is one run of vectors without edges; the columns between the rows are computed in vain and left
+//! behind. The input gradient is the same run over `dy` with the offsets subtracted, once per phase; the weight gradient
+//! is a dot product per tap, its partial sums in f64 per stretch, summed over the images of a channel by one thread, in
+//! order. A thread works on planes in its first caches: this path is bound by memory from about 16 x 16 pixels up.
 
 use super::Conv2d;
-use crate::backend::cpu::softmax::total;
-use crate::dtype::Real;
-use crate::parallel::rows;
-use crate::simd::vectorize;
-use std::ops::Range;
+use super::register::{HasRegisters, Kernel, Register, Scratch};
+use crate::dtype::{Element, Real};
+use crate::parallel::{Out, chunks};
 
-/// The outputs of a row (of `out`) that tap `k` reaches, and the input the first of them meets.
-#[inline(always)]
-fn reach(d: &Conv2d, axis: usize, k: usize) -> (Range<usize>, usize) {
-    let (size, out) = if axis == 0 { (d.h, d.out_h()) } else { (d.w, d.out_w()) };
-    let (stride, pad, shift) = (d.stride[axis], d.pad[axis], k * d.dilation[axis]);
-    let first = pad.saturating_sub(shift).div_ceil(stride).min(out);
-    let end = (size + pad).saturating_sub(shift).div_ceil(stride).min(out);
-    if first >= end { (0..0, 0) } else { (first..end, first * stride + shift - pad) }
+/// Registers of outputs that are computed together, and numbers that may be touched behind the end of a run.
+const TOGETHER: usize = 4;
+const SLACK: usize = 128;
+/// Products whose dot product is kept in one register before it goes to f64.
+const STRETCH: usize = 4096;
+
+/// Where the numbers of a plane lie in its phases.
+struct Phases {
+    d: Conv2d,
+    width: usize,
+    height: usize,
+    /// By tap: the phase, and the shift inside it.
+    taps: Vec<(usize, usize)>,
 }
 
-/// Every row of outputs and the row of inputs that one tap joins to it: `f(tap, outputs, inputs)`, where the outputs
-/// are contiguous and the inputs `stride[1]` apart.
-#[inline(always)]
-fn each_row(d: &Conv2d, mut f: impl FnMut(usize, Range<usize>, Range<usize>)) {
-    for i in 0..d.kh {
-        let (tall, top) = reach(d, 0, i);
-        for j in 0..d.kw {
-            let (wide, left) = reach(d, 1, j);
-            if wide.is_empty() {
-                continue;
+impl Phases {
+    fn new(d: &Conv2d) -> Self {
+        let size = |axis: usize, n: usize| (n + 2 * d.pad[axis]).div_ceil(d.stride[axis]);
+        let (height, width) = (size(0, d.h), size(1, d.w));
+        let taps = (0..d.kh * d.kw).map(|k| {
+            let (i, j) = (k / d.kw * d.dilation[0], k % d.kw * d.dilation[1]);
+            let phase = i % d.stride[0] * d.stride[1] + j % d.stride[1];
+            (phase, i / d.stride[0] * width + j / d.stride[1])
+        });
+        Self { d: *d, width, height, taps: taps.collect() }
+    }
+
+    fn plane(&self) -> usize {
+        self.width * self.height
+    }
+
+    /// From one phase to the next.
+    fn pitch(&self) -> usize {
+        self.plane() + SLACK
+    }
+
+    /// Numbers of all phases.
+    fn all(&self) -> usize {
+        self.count() * self.pitch()
+    }
+
+    fn count(&self) -> usize {
+        self.d.stride[0] * self.d.stride[1]
+    }
+
+    /// Outputs of a run: all rows of the phases' width but the end of the last.
+    fn run(&self) -> usize {
+        (self.d.out_h() - 1) * self.width + self.d.out_w()
+    }
+
+    /// The largest shift of a tap.
+    fn reach(&self) -> usize {
+        self.taps.iter().map(|&(_, shift)| shift).max().unwrap_or(0)
+    }
+
+    /// `f(numbers of a row in a phase, numbers of the plane)` for every row of the plane and phase of its columns: the
+    /// first of either, and how many; those of the plane are `stride[1]` apart.
+    #[inline(always)]
+    fn each_row(&self, mut f: impl FnMut(usize, usize, usize)) {
+        let d = &self.d;
+        for y in 0..d.h {
+            let (phase, row) = ((y + d.pad[0]) % d.stride[0], (y + d.pad[0]) / d.stride[0]);
+            for first in 0..d.stride[1].min(d.w) {
+                let (across, col) = ((first + d.pad[1]) % d.stride[1], (first + d.pad[1]) / d.stride[1]);
+                let at = (phase * d.stride[1] + across) * self.pitch() + row * self.width + col;
+                f(at, y * d.w + first, (d.w - first).div_ceil(d.stride[1]));
             }
-            for (r, o) in tall.clone().enumerate() {
-                let from = (top + r * d.stride[0]) * d.w + left;
-                let inputs = from..from + (wide.len() - 1) * d.stride[1] + 1;
-                f(i * d.kw + j, o * d.out_w() + wide.start..o * d.out_w() + wide.end, inputs);
+        }
+    }
+
+    /// The plane into its phases, whose padding is zero already.
+    #[inline(always)]
+    fn split<T: Real>(&self, x: &[T], phases: &mut [T]) {
+        self.each_row(
+            #[inline(always)]
+            |at, from, n| {
+                let (to, x) = (&mut phases[at..at + n], &x[from..]);
+                match self.d.stride[1] {
+                    1 => to.copy_from_slice(&x[..n]),
+                    2 => to.iter_mut().zip(x.iter().step_by(2)).for_each(|(to, &x)| *to = x),
+                    s => to.iter_mut().zip(x.iter().step_by(s)).for_each(|(to, &x)| *to = x),
+                }
+            },
+        );
+    }
+
+    /// The plane back from its phases.
+    #[inline(always)]
+    fn join<T: Real>(&self, phases: &[T], x: &mut [T]) {
+        self.each_row(
+            #[inline(always)]
+            |at, to, n| {
+                let (from, x) = (&phases[at..at + n], &mut x[to..]);
+                match self.d.stride[1] {
+                    1 => x[..n].copy_from_slice(from),
+                    2 => x.iter_mut().step_by(2).zip(from).for_each(|(x, &from)| *x = from),
+                    s => x.iter_mut().step_by(s).zip(from).for_each(|(x, &from)| *x = from),
+                }
+            },
+        );
+    }
+
+    /// Rows of outputs at the width of the phases; the columns between them are zero already.
+    #[inline(always)]
+    fn spread<T: Real>(&self, dy: &[T], grid: &mut [T]) {
+        let n = self.d.out_w();
+        for (row, dy) in grid.chunks_mut(self.width).zip(dy.chunks_exact(n)) {
+            row[..n].copy_from_slice(dy);
+        }
+    }
+}
+
+/// `out[q] = start + sum over k of weight[k] * x[q + offsets[k]]` for `q < n`, or onto `out` without a start.
+///
+/// # Safety
+/// Inside `V::enter`; `SLACK` numbers behind the last can be read from `x` and written to `out`.
+#[inline(always)]
+unsafe fn correlate<V: Register>(
+    x: &[V::E],
+    taps: &[(usize, V::E)],
+    start: Option<V::E>,
+    out: &mut [V::E],
+    n: usize,
+) {
+    const { assert!(2 * TOGETHER * V::N <= SLACK) };
+    let reach = taps.iter().map(|&(offset, _)| offset).max().unwrap_or(0);
+    assert!(n + SLACK <= out.len() && n + reach + SLACK <= x.len(), "a run reaches past its plane");
+    for q in (0..n).step_by(TOGETHER * V::N) {
+        // SAFETY: a run ends less than `SLACK` numbers behind `n`, which was just checked for all offsets.
+        unsafe {
+            let (x, out) = (x.as_ptr().add(q), out.as_mut_ptr().add(q));
+            let mut acc: [V; TOGETHER] = std::array::from_fn(|r| match start {
+                Some(start) => V::splat(start),
+                None => V::load(out.add(r * V::N)),
+            });
+            for &(offset, weight) in taps {
+                let weight = V::splat(weight);
+                for (r, acc) in acc.iter_mut().enumerate() {
+                    *acc = weight.mul_add(V::load(x.add(offset + r * V::N)), *acc);
+                }
+            }
+            for (r, acc) in acc.into_iter().enumerate() {
+                acc.store(out.add(r * V::N));
             }
         }
     }
 }
 
-/// Call `f` with the stride, as a constant the compiler can build the loop for where it is 1 or 2.
+/// `sums[k] += sum over q < n of dy[q] * x[q + offsets[k]]` for `K` taps; `dy` is zero from `n` on.
+///
+/// # Safety
+/// Inside `V::enter`.
 #[inline(always)]
-fn with_step<R>(step: usize, f: impl FnOnce(usize) -> R) -> R {
-    match step {
-        1 => f(1),
-        2 => f(2),
-        _ => f(step),
+unsafe fn dots<V: Register, const K: usize>(
+    x: &[V::E],
+    dy: &[V::E],
+    offsets: &[usize],
+    n: usize,
+    sums: &mut [f64],
+) where
+    V::E: Real,
+{
+    let reach = offsets.iter().copied().max().unwrap_or(0);
+    assert!(n + SLACK <= dy.len() && n + reach + SLACK <= x.len(), "a run reaches past its plane");
+    for from in (0..n).step_by(STRETCH) {
+        // SAFETY: a run ends less than `SLACK` numbers behind `n`, which was just checked for all offsets.
+        unsafe {
+            let mut acc = [[V::splat(V::E::ZERO); 2]; K];
+            for q in (from..n.min(from + STRETCH)).step_by(2 * V::N) {
+                let (x, dy) = (x.as_ptr().add(q), dy.as_ptr().add(q));
+                for half in 0..2 {
+                    let g = V::load(dy.add(half * V::N));
+                    for k in 0..K {
+                        acc[k][half] = g.mul_add(V::load(x.add(offsets[k] + half * V::N)), acc[k][half]);
+                    }
+                }
+            }
+            for k in 0..K {
+                let mut lanes = [V::E::ZERO; 16];
+                acc[k][0].add(acc[k][1]).store(lanes.as_mut_ptr());
+                sums[k] += lanes[..V::N].iter().map(|v| v.to_f64()).sum::<f64>();
+            }
+        }
     }
 }
 
-/// Planes a thread should take at a time.
-fn grain(d: &Conv2d) -> usize {
-    32768usize.div_ceil((d.out_plane() * d.kh * d.kw).max(1))
+enum Pass<'a, T> {
+    Forward { x: &'a [T], weight: &'a [T], bias: Option<&'a [T]>, y: Out<T> },
+    Input { dy: &'a [T], weight: &'a [T], dx: Out<T> },
+    Weight { x: &'a [T], dy: &'a [T], dw: Out<T> },
 }
 
-pub(super) fn forward<T: Real>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    let (out, kernel, each) = (d.out_plane(), d.kh * d.kw, d.per_group().1);
-    rows(y, out, grain(d), |first, block| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, y) in block.chunks_exact_mut(out).enumerate() {
-                    let (n, o) = ((first + i) / d.c_out, (first + i) % d.c_out);
-                    let x = &x[(n * d.c_in + o / each) * d.plane()..][..d.plane()];
-                    let w = &weight[o * kernel..][..kernel];
-                    y.fill(bias.map_or(T::ZERO, |b| b[o]));
-                    each_row(
-                        d,
-                        #[inline(always)]
-                        |k, outputs, inputs| {
-                            let (w, y, x) = (w[k], &mut y[outputs], &x[inputs]);
-                            with_step(
-                                d.stride[1],
-                                #[inline(always)]
-                                |s| y.iter_mut().enumerate().for_each(|(j, y)| *y += w * x[j * s]),
-                            );
-                        },
-                    );
-                }
-            },
-        )
-    });
+struct Run<'a, T> {
+    phases: Phases,
+    pass: Pass<'a, T>,
 }
 
-pub(super) fn backward_input<T: Real>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
-    let (out, kernel, each) = (d.out_plane(), d.kh * d.kw, d.per_group().1);
-    rows(dx, d.plane(), grain(d), |first, block| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, dx) in block.chunks_exact_mut(d.plane()).enumerate() {
-                    let (n, c) = ((first + i) / d.c_in, (first + i) % d.c_in);
-                    dx.fill(T::ZERO);
-                    for o in c * each..(c + 1) * each {
-                        let dy = &dy[(n * d.c_out + o) * out..][..out];
-                        let w = &weight[o * kernel..][..kernel];
-                        each_row(
-                            d,
-                            #[inline(always)]
-                            |k, outputs, inputs| {
-                                let (w, dy, dx) = (w[k], &dy[outputs], &mut dx[inputs]);
-                                with_step(
-                                    d.stride[1],
-                                    #[inline(always)]
-                                    |s| dy.iter().enumerate().for_each(|(j, &dy)| dx[j * s] += w * dy),
-                                );
-                            },
-                        );
-                    }
-                }
-            },
-        )
-    });
+impl<T: HasRegisters> Kernel<T> for Run<'_, T> {
+    fn run<V: Register<E = T>>(self) {
+        let d = &self.phases.d;
+        let planes = if matches!(self.pass, Pass::Weight { .. }) { d.c_out } else { d.n * d.c_in };
+        let work = (d.n * d.c_out * d.out_plane() * d.kh * d.kw).div_ceil(planes).max(1);
+        chunks(planes, 65536usize.div_ceil(work), |planes| {
+            // SAFETY: `with_register` chose a register this machine has; planes are given out once.
+            unsafe {
+                V::enter(
+                    #[inline(always)]
+                    || match self.pass {
+                        Pass::Forward { x, weight, bias, ref y } => {
+                            self.phases.forward::<V>(planes, x, weight, bias, y);
+                        }
+                        Pass::Input { dy, weight, ref dx } => self.phases.input::<V>(planes, dy, weight, dx),
+                        Pass::Weight { x, dy, ref dw } => self.phases.weight::<V>(planes, x, dy, dw),
+                    },
+                )
+            };
+        });
+    }
 }
 
-pub(super) fn backward_weight<T: Real>(d: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
-    let (out, kernel, each) = (d.out_plane(), d.kh * d.kw, d.per_group().1);
-    rows(dw, kernel, grain(d).div_ceil(d.n), |first, block| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, dw) in block.chunks_exact_mut(kernel).enumerate() {
-                    let o = first + i;
-                    let mut sums = vec![0.0; kernel];
-                    for n in 0..d.n {
-                        let x = &x[(n * d.c_in + o / each) * d.plane()..][..d.plane()];
-                        let dy = &dy[(n * d.c_out + o) * out..][..out];
-                        each_row(
-                            d,
-                            #[inline(always)]
-                            |k, outputs, inputs| {
-                                let (dy, x) = (&dy[outputs], &x[inputs]);
-                                let dot = with_step(
-                                    d.stride[1],
-                                    #[inline(always)]
-                                    |s| {
-                                        total(
-                                            dy.len(),
-                                            #[inline(always)]
-                                            |j| dy[j] * x[j * s],
-                                        )
-                                    },
-                                );
-                                sums[k] += dot.to_f64();
-                            },
-                        );
-                    }
-                    for (dw, &sum) in dw.iter_mut().zip(&sums) {
-                        *dw = T::of(sum);
+impl Phases {
+    /// A block of numbers that are zero where nothing is written.
+    fn zeros<T: Real>(&self, len: usize) -> Scratch<T> {
+        let mut block = Scratch::new(len + SLACK);
+        block.numbers().fill(T::ZERO);
+        block
+    }
+
+    /// # Safety
+    /// Inside `V::enter`; no other call has any of these input channels (counted over the images).
+    #[inline(always)]
+    unsafe fn forward<V: Register>(
+        &self,
+        planes: std::ops::Range<usize>,
+        x: &[V::E],
+        weight: &[V::E],
+        bias: Option<&[V::E]>,
+        y: &Out<V::E>,
+    ) where
+        V::E: Real,
+    {
+        let (d, each) = (&self.d, self.d.per_group().1);
+        let mut phases = self.zeros(self.all());
+        let mut grid = Scratch::new(self.run() + SLACK);
+        let mut taps = Vec::with_capacity(self.taps.len());
+        for plane in planes {
+            self.split(&x[plane * d.plane()..][..d.plane()], phases.numbers());
+            for o in plane % d.c_in * each..(plane % d.c_in + 1) * each {
+                let w = &weight[o * self.taps.len()..];
+                taps.clear();
+                taps.extend(
+                    self.taps.iter().zip(w).map(|(&(phase, shift), &w)| (phase * self.pitch() + shift, w)),
+                );
+                let start = bias.map_or(V::E::ZERO, |b| b[o]);
+                // SAFETY: the caller's promise; the blocks have the slack.
+                let y = unsafe {
+                    correlate::<V>(phases.numbers(), &taps, Some(start), grid.numbers(), self.run());
+                    let at = (plane / d.c_in * d.c_out + o) * d.out_plane();
+                    y.range(at..at + d.out_plane())
+                };
+                for (y, row) in y.chunks_exact_mut(d.out_w()).zip(grid.numbers().chunks(self.width)) {
+                    y.copy_from_slice(&row[..d.out_w()]);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `forward`.
+    #[inline(always)]
+    unsafe fn input<V: Register>(
+        &self,
+        planes: std::ops::Range<usize>,
+        dy: &[V::E],
+        weight: &[V::E],
+        dx: &Out<V::E>,
+    ) where
+        V::E: Real,
+    {
+        let (d, each) = (&self.d, self.d.per_group().1);
+        let reach = self.reach();
+        // Rows are shifted back by up to `reach`: into zeros before the first, between two, and behind the last.
+        let mut grid = self.zeros(reach + self.plane());
+        let mut phases = Scratch::new(self.all());
+        let mut taps = Vec::with_capacity(self.taps.len());
+        for plane in planes {
+            for (nth, o) in (plane % d.c_in * each..(plane % d.c_in + 1) * each).enumerate() {
+                let at = (plane / d.c_in * d.c_out + o) * d.out_plane();
+                self.spread(&dy[at..at + d.out_plane()], &mut grid.numbers()[reach..]);
+                let w = &weight[o * self.taps.len()..];
+                for phase in 0..self.count() {
+                    taps.clear();
+                    let met = self.taps.iter().zip(w).filter(|((p, _), _)| *p == phase);
+                    taps.extend(met.map(|(&(_, shift), &w)| (reach - shift, w)));
+                    let start = (nth == 0).then_some(V::E::ZERO);
+                    let out = &mut phases.numbers()[phase * self.pitch()..];
+                    // SAFETY: the caller's promise.
+                    unsafe { correlate::<V>(grid.numbers(), &taps, start, out, self.plane()) };
+                }
+            }
+            // SAFETY: the caller's promise.
+            let dx = unsafe { dx.range(plane * d.plane()..(plane + 1) * d.plane()) };
+            self.join(phases.numbers(), dx);
+        }
+    }
+
+    /// # Safety
+    /// Inside `V::enter`; no other call has any of these output channels.
+    #[inline(always)]
+    unsafe fn weight<V: Register>(
+        &self,
+        channels: std::ops::Range<usize>,
+        x: &[V::E],
+        dy: &[V::E],
+        dw: &Out<V::E>,
+    ) where
+        V::E: Real,
+    {
+        let (d, each) = (&self.d, self.d.per_group().1);
+        let mut phases = self.zeros(self.all());
+        let mut grid = self.zeros(self.d.out_h() * self.width);
+        let offsets: Vec<usize> =
+            self.taps.iter().map(|&(phase, shift)| phase * self.pitch() + shift).collect();
+        for o in channels {
+            let mut sums = vec![0.0; offsets.len()];
+            for n in 0..d.n {
+                self.split(&x[(n * d.c_in + o / each) * d.plane()..][..d.plane()], phases.numbers());
+                self.spread(&dy[(n * d.c_out + o) * d.out_plane()..][..d.out_plane()], grid.numbers());
+                let (x, dy) = (&*phases.numbers(), &*grid.numbers());
+                for (offsets, sums) in offsets.chunks(3).zip(sums.chunks_mut(3)) {
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        match offsets.len() {
+                            3 => dots::<V, 3>(x, dy, offsets, self.run(), sums),
+                            2 => dots::<V, 2>(x, dy, offsets, self.run(), sums),
+                            _ => dots::<V, 1>(x, dy, offsets, self.run(), sums),
+                        }
                     }
                 }
-            },
-        )
-    });
+            }
+            // SAFETY: the caller's promise.
+            let dw = unsafe { dw.range(o * offsets.len()..(o + 1) * offsets.len()) };
+            dw.iter_mut().zip(&sums).for_each(|(dw, &sum)| *dw = V::E::of(sum));
+        }
+    }
+}
+
+pub(super) fn forward<T: HasRegisters>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    T::with_register(Run { phases: Phases::new(d), pass: Pass::Forward { x, weight, bias, y: Out::new(y) } });
+}
+
+pub(super) fn backward_input<T: HasRegisters>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
+    T::with_register(Run { phases: Phases::new(d), pass: Pass::Input { dy, weight, dx: Out::new(dx) } });
+}
+
+pub(super) fn backward_weight<T: HasRegisters>(d: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+    T::with_register(Run { phases: Phases::new(d), pass: Pass::Weight { x, dy, dw: Out::new(dw) } });
 }

@@ -2,7 +2,7 @@
 //!
 //! A 1-D convolution is one with `h == kh == 1`; a transposed convolution is `backward_input` with the sizes of the
 //! convolution it turns round; a 3-D one is made of 2-D ones (`depth.rs`). Paths, first match wins:
-//!   a channel per group              -> direct loops along the rows (`depthwise.rs`)
+//!   a channel per group              -> planes laid out so that a tap is a shift (`depthwise.rs`)
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
 //!                                       them: no edges inside a vector, so that any stride, dilation and padding runs at
@@ -78,8 +78,9 @@ impl Conv2d {
         self.kh * self.kw == 1 && self.stride == [1, 1] && self.pad == [0, 0]
     }
 
+    /// Strides that would leave little in each phase of a plane are for the general path.
     fn is_depthwise(&self) -> bool {
-        self.groups == self.c_in && self.groups > 1
+        self.groups == self.c_in && self.groups > 1 && self.stride[0] * self.stride[1] <= 16
     }
 
     /// Nothing to multiply: no output, or no input to make it from.

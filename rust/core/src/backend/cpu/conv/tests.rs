@@ -48,7 +48,7 @@ fn naive(d: &Conv2d, pass: Pass, x: &[f64], w: &[f64], y: &[f64]) -> Vec<f64> {
 /// n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation
 type Case = (usize, usize, usize, usize, [usize; 2], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 37] = [
     // The nets that matter here, with a smaller batch: LeNet, its digits version, CIFAR.
     (40, 1, 6, 1, [28, 28], [5, 5], [1, 1], [2, 2], [1, 1]),
     (32, 6, 16, 1, [14, 14], [5, 5], [1, 1], [0, 0], [1, 1]),
@@ -90,6 +90,9 @@ const CASES: [Case; 34] = [
     (3, 4, 8, 4, [9, 10], [5, 3], [2, 2], [2, 1], [1, 2]),
     (20, 3, 3, 3, [8, 8], [3, 3], [3, 1], [0, 1], [1, 1]),
     (1, 2, 2, 2, [3, 3], [3, 3], [1, 1], [2, 2], [2, 2]),
+    (2, 2, 6, 2, [11, 12], [2, 5], [2, 3], [4, 3], [3, 2]),
+    (2, 3, 3, 3, [9, 9], [2, 2], [5, 9000], [1, 1], [1, 1]),
+    (1, 2, 2, 2, [70, 72], [3, 3], [1, 1], [1, 1], [1, 1]),
 ];
 
 fn convolutions() -> impl Iterator<Item = Conv2d> {
