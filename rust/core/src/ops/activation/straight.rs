@@ -12,6 +12,8 @@ use crate::{missing, runtime};
 
 const NONE: [f64; 2] = [0.0; 2];
 
+// The rows have no `&&` and no branch inside a branch: the loops over them become vectors.
+
 #[allow(unused_comparisons)]
 static RELU: Unary = number_unary!("clamp_min_scalar_cpu", |x, _p| float: if x < 0.0 { 0.0 } else { x }, int: if x < 0 { 0 } else { x });
 // From the result: where it is not above 0 nothing passes.
@@ -26,7 +28,7 @@ static HARDTANH: Unary = number_unary!("clamp_scalar_cpu",
     },
     int: x.max(p[0] as T).min(p[1] as T));
 static HARDTANH_GRAD: Binary =
-    float_row!("hardtanh_backward_cpu", |x, g, p| if x <= p[0] as T || x >= p[1] as T { 0.0 } else { g });
+    float_row!("hardtanh_backward_cpu", |x, g, p| if (x <= p[0] as T) | (x >= p[1] as T) { 0.0 } else { g });
 static THRESHOLD: Unary = number_unary!("threshold_cpu",
     |x, p| float: if x <= p[0] as T { p[1] as T } else { x }, int: if x <= p[0] as T { p[1] as T } else { x });
 static THRESHOLD_GRAD: Binary = float_row!("threshold_cpu", |x, g, p| if x <= p[0] as T { 0.0 } else { g });
@@ -37,32 +39,24 @@ static HARDSIGMOID: Unary = float_unary_row!("hardsigmoid_cpu", |x, _p| {
 /// The slope of hardsigmoid; PyTorch rounds it to f32 in every type.
 const SIXTH: f32 = 1.0 / 6.0;
 static HARDSIGMOID_GRAD: Binary =
-    float_row!("hardsigmoid_backward", |x, g, _p| if x > -3.0 && x < 3.0 { g * SIXTH as T } else { 0.0 });
+    float_row!("hardsigmoid_backward", |x, g, _p| if (x > -3.0) & (x < 3.0) { g * SIXTH as T } else { 0.0 });
 static HARDSWISH: Unary = float_unary_row!("hardswish_cpu", |x, _p| {
     let y = if x < -3.0 { 0.0 } else { x + 3.0 };
     x * (if y > 6.0 { 6.0 } else { y }) / 6.0
 });
-static HARDSWISH_GRAD: Binary = float_row!("hardswish_backward_cpu", |x, g, _p| if x <= -3.0 {
-    0.0
-} else if x < 3.0 {
-    g * (x / 3.0 + 0.5)
-} else {
-    g
+static HARDSWISH_GRAD: Binary = float_row!("hardswish_backward_cpu", |x, g, _p| {
+    let y = if x < 3.0 { g * (x / 3.0 + 0.5) } else { g };
+    if x <= -3.0 { 0.0 } else { y }
 });
 static SOFTSHRINK: Unary = float_unary_row!("softshrink_cpu", |x, p| {
     let l = p[0] as T;
-    if x > l {
-        x - l
-    } else if x < -l {
-        x + l
-    } else {
-        x * 0.0
-    }
+    let y = if x < -l { x + l } else { x * 0.0 };
+    if x > l { x - l } else { y }
 });
 static HARDSHRINK: Unary =
-    float_unary_row!("hardshrink_cpu", |x, p| if x >= -p[0] as T && x <= p[0] as T { 0.0 } else { x });
+    float_unary_row!("hardshrink_cpu", |x, p| if (x >= -p[0] as T) & (x <= p[0] as T) { 0.0 } else { x });
 static SHRINK_GRAD: Binary =
-    float_row!("shrink_backward_cpu", |x, g, p| if x >= -p[0] as T && x <= p[0] as T { 0.0 } else { g });
+    float_row!("shrink_backward_cpu", |x, g, p| if (x >= -p[0] as T) & (x <= p[0] as T) { 0.0 } else { g });
 
 impl Tensor {
     /// `max(0, x)`. Arrives at the next layer in one pass, both ways; the derivative at 0 is 0.
