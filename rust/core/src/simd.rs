@@ -143,6 +143,9 @@ pub unsafe trait Vector: Copy {
     /// # Safety
     /// See the trait.
     unsafe fn add(self, other: Self) -> Self;
+    /// # Safety
+    /// See the trait.
+    unsafe fn sub(self, other: Self) -> Self;
     /// Swap rows and columns of `N` registers.
     /// # Safety
     /// See the trait; `x` has `N` registers.
@@ -155,7 +158,7 @@ pub unsafe trait Vector: Copy {
 
 macro_rules! vector {
     ($enter:ident, $register:ty : $n:literal $e:ty, $splat:ident, $load:ident, $store:ident, $add:ident,
-     $fma:ident, $transpose:path) => {
+     $sub:ident, $fma:ident, $transpose:path) => {
         // SAFETY: the intrinsics touch exactly `N` elements and allow any alignment.
         unsafe impl Vector for $register {
             type E = $e;
@@ -184,6 +187,11 @@ macro_rules! vector {
             unsafe fn add(self, other: Self) -> Self {
                 // SAFETY: the caller enables the instructions.
                 unsafe { $add(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: the caller enables the instructions.
+                unsafe { $sub(self, other) }
             }
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
@@ -240,10 +248,10 @@ mod x86 {
         }
     }
 
-    vector!(as_avx2, __m256: 8 f32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps, transpose8);
-    vector!(as_avx2, __m256d: 4 f64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd, transpose4);
-    vector!(as_avx512, __m512: 16 f32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, super::transpose_lanes);
-    vector!(as_avx512, __m512d: 8 f64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, super::transpose_lanes);
+    vector!(as_avx2, __m256: 8 f32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_fmadd_ps, transpose8);
+    vector!(as_avx2, __m256d: 4 f64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_fmadd_pd, transpose4);
+    vector!(as_avx512, __m512: 16 f32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_fmadd_ps, super::transpose_lanes);
+    vector!(as_avx512, __m512d: 8 f64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_fmadd_pd, super::transpose_lanes);
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -266,8 +274,8 @@ mod neon {
         // SAFETY: part of the baseline.
         unsafe { vfmaq_f64(c, a, b) }
     }
-    vector!(as_is, float32x4_t: 4 f32, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, fma_f32, super::transpose_lanes);
-    vector!(as_is, float64x2_t: 2 f64, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, fma_f64, super::transpose_lanes);
+    vector!(as_is, float32x4_t: 4 f32, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, fma_f32, super::transpose_lanes);
+    vector!(as_is, float64x2_t: 2 f64, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, vsubq_f64, fma_f64, super::transpose_lanes);
 }
 
 /// Through memory, for registers without a shuffle of their own here.
@@ -321,6 +329,10 @@ macro_rules! lanes {
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+            }
+            #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
             }
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {

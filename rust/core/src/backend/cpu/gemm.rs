@@ -8,7 +8,7 @@ use crate::dtype::{Float, Real};
 use crate::parallel;
 use crate::simd::{self, Level, Vector};
 use blocked::Product;
-use kernel::Target;
+use kernel::{Operands, Target};
 use std::marker::PhantomData;
 
 mod blocked;
@@ -218,6 +218,38 @@ fn run<T: Gemm>(a: Mat<T>, b: Mat<T>, c: MatMut<T>, target: Target<T>) {
         unsafe { T::product(x) };
     }
 }
+
+/// A register with the block of a product that it is best used for, for kernels that lay their operands out themselves.
+pub trait Tile: Vector {
+    /// Rows and columns of the block.
+    const ROWS: usize;
+    const COLS: usize;
+    /// `c[i * c_row + j] = sum over p < k of a[p * ROWS + i] * b[p * COLS + j]`.
+    ///
+    /// # Safety
+    /// Inside `enter`; the operands are readable, the block of `c` is ours to write.
+    unsafe fn multiply(k: usize, a: *const Self::E, b: *const Self::E, c: *mut Self::E, c_row: usize);
+}
+
+macro_rules! tile {
+    ($($v:ty: $rows:literal $registers:literal)*) => {$(
+        impl Tile for $v {
+            const ROWS: usize = $rows;
+            const COLS: usize = $registers * Self::N;
+            #[inline(always)]
+            unsafe fn multiply(k: usize, a: *const Self::E, b: *const Self::E, c: *mut Self::E, c_row: usize) {
+                let operands = Operands { k, a, a_row: 1, a_k: $rows, b, b_k: Self::COLS as isize };
+                // SAFETY: the caller's promise.
+                unsafe { kernel::packed::<Self, $rows, $registers>(operands, c, c_row as isize) }
+            }
+        }
+    )*};
+}
+#[cfg(target_arch = "x86_64")]
+tile!(__m512: 14 2  __m512d: 14 2  __m256: 6 2  __m256d: 6 2);
+#[cfg(target_arch = "aarch64")]
+tile!(float32x4_t: 6 4  float64x2_t: 6 4);
+tile!(simd::Lanes<f32, 4>: 4 2  simd::Lanes<f64, 2>: 4 2);
 
 macro_rules! real {
     ($t:ty, $avx512:ty, $avx2:ty, $neon:ty, $lanes:literal) => {

@@ -4,6 +4,8 @@
 //! convolution it turns round; a 3-D one is made of 2-D ones (`depth.rs`). Paths, first match wins:
 //!   a channel per group              -> planes laid out so that a tap is a shift (`depthwise.rs`)
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
+//!   3x3, stride 1, 48 channels, 256  -> minimal filtering: 16 products instead of 36 (`winograd.rs`), not for the
+//!   tiles of 2x2 outputs               weight gradient
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
 //!                                       them: no edges inside a vector, so that any stride, dilation and padding runs at
 //!                                       full speed and no tap is computed in vain (`batch.rs`, `batch_weight.rs`)
@@ -19,6 +21,7 @@ pub mod depth;
 mod depthwise;
 mod matmul;
 mod register;
+mod winograd;
 
 use crate::backend::cpu::softmax::total;
 use crate::dtype::Real;
@@ -113,6 +116,8 @@ pub fn forward<T: HasRegisters>(d: Conv2d, x: &[T], weight: &[T], bias: Option<&
         depthwise::forward(&d, x, weight, bias, y);
     } else if d.is_pointwise() {
         matmul::pointwise_forward(&d, x, weight, bias, y);
+    } else if winograd::fits(&d) {
+        winograd::forward(&d, x, weight, bias, y);
     } else if batch::fits::<T>(&d) {
         batch::forward(&d, x, weight, bias, y);
     } else {
@@ -129,6 +134,8 @@ pub fn backward_input<T: HasRegisters>(d: Conv2d, dy: &[T], weight: &[T], dx: &m
         depthwise::backward_input(&d, dy, weight, dx);
     } else if d.is_pointwise() {
         matmul::pointwise_backward_input(&d, dy, weight, dx);
+    } else if winograd::fits(&d) {
+        winograd::backward_input(&d, dy, weight, dx);
     } else if batch::fits::<T>(&d) {
         batch::backward_input(&d, dy, weight, dx);
     } else {

@@ -1,14 +1,14 @@
 //! The registers the convolution kernels are written for: which one a number type uses on this machine, and how to
 //! turn a block of numbers round. Also the scratch memory of a thread.
 
-use crate::backend::cpu::gemm::Gemm;
+use crate::backend::cpu::gemm::{Gemm, Tile};
 use crate::dtype::Real;
-use crate::simd::{Lanes, Level, Vector, level};
+use crate::simd::{Lanes, Level, level};
 use crate::storage::alloc;
 use std::ptr::NonNull;
 
 /// A register that can also turn a block of numbers round.
-pub trait Register: Vector {
+pub trait Register: Tile {
     /// `out[j][i] = x[i][j]` for `N` rows of `N` numbers, which begin `x_step` and `out_step` apart.
     ///
     /// # Safety

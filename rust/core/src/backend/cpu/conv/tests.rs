@@ -48,13 +48,18 @@ fn naive(d: &Conv2d, pass: Pass, x: &[f64], w: &[f64], y: &[f64]) -> Vec<f64> {
 /// n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation
 type Case = (usize, usize, usize, usize, [usize; 2], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
 
-const CASES: [Case; 37] = [
+const CASES: [Case; 41] = [
     // The nets that matter here, with a smaller batch: LeNet, its digits version, CIFAR.
     (40, 1, 6, 1, [28, 28], [5, 5], [1, 1], [2, 2], [1, 1]),
     (32, 6, 16, 1, [14, 14], [5, 5], [1, 1], [0, 0], [1, 1]),
     (64, 1, 8, 1, [8, 8], [3, 3], [1, 1], [1, 1], [1, 1]),
     (16, 3, 32, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]),
     (2, 32, 64, 1, [10, 10], [3, 3], [1, 1], [1, 1], [1, 1]),
+    // Deep enough for minimal filtering: bands of rows, bands of several images, odd sizes, every padding.
+    (5, 50, 49, 1, [15, 13], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (21, 48, 50, 1, [7, 6], [3, 3], [1, 1], [2, 0], [1, 1]),
+    (70, 48, 48, 1, [4, 4], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (1, 48, 51, 1, [9, 140], [3, 3], [1, 1], [0, 2], [1, 1]),
     // Nothing: no images, no channels in, no pixels.
     (0, 3, 4, 1, [5, 5], [3, 3], [1, 1], [1, 1], [1, 1]),
     (2, 0, 4, 1, [5, 5], [3, 3], [1, 1], [1, 1], [1, 1]),

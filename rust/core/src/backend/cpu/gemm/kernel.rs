@@ -96,6 +96,23 @@ unsafe fn rows_of<V: Vector, const R: usize, const NV: usize>(
     unsafe { if whole { store_whole(acc, target) } else { store_part(acc, cols, target) } }
 }
 
+/// A whole block of packed operands.
+///
+/// # Safety
+/// As for `block`, with `MR` rows and `NV` registers of columns.
+#[inline(always)]
+pub(super) unsafe fn packed<V: Vector, const MR: usize, const NV: usize>(
+    x: Operands<V::E>,
+    c: *mut V::E,
+    c_row: isize,
+) where
+    V::E: Real,
+{
+    let target = Target { c, c_row, c_col: 1, base: std::ptr::null(), base_row: 0, base_col: 0 };
+    // SAFETY: the caller's promise.
+    unsafe { store_whole(accumulate::<V, MR, NV>(Operands { a_row: 1, ..x }), target) }
+}
+
 /// # Safety
 /// As for `block`, with `R` rows.
 #[inline(always)]
