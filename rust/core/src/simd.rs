@@ -119,6 +119,19 @@ unsafe fn as_avx512<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Ask for the memory at `p` to be in the first cache soon. Any address will do: nothing is read.
+#[inline(always)]
+pub fn prefetch<T>(p: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, which never faults.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(p.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = p;
+}
+
 /// A vector register of `N` numbers.
 ///
 /// # Safety

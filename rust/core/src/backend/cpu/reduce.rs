@@ -1,11 +1,12 @@
 //! Folding dimensions into one number each: sum, prod, max, min, any, all, counts, norms, variance.
 //!
 //! The dimensions of the input are split into kept and folded ones, sorted by stride and merged. Paths:
-//!   innermost dimension folded -> `rows`: one output at a time, its elements spread over `LANES` accumulators
+//!   innermost dimension folded -> `rows`: one output at a time, its elements spread over `LANES` accumulators;
+//!                                 outputs of a few elements several at a time
 //!   innermost dimension kept   -> `columns`: a tile of neighbouring outputs, whole rows added to it
 //!   few outputs, much to fold  -> either of them over blocks of the folded range, then the blocks in order
-//! Floats are added in f64 and rounded once. Blocks, lanes and tiles depend on the shapes alone, so any number of
-//! threads gives the same bits. `tests::naive` is the definition.
+//! Floats are added in f64, for sums four at a time in their own type before, and rounded once. Blocks, lanes and tiles
+//! depend on the shapes alone, so any number of threads gives the same bits. `tests::naive` is the definition.
 
 mod find;
 mod folds;
@@ -23,12 +24,15 @@ use super::pointwise::Ptr;
 use crate::backend::View;
 use crate::dtype::Element;
 use crate::parallel;
-use crate::simd::vectorize;
+use crate::simd::{prefetch, vectorize};
 
 /// Accumulators of one output: enough registers in flight to hide the latency of an addition.
-const LANES: usize = 32;
-/// Neighbouring outputs that are worked on together: their accumulators stay in the first cache.
-const TILE: usize = 512;
+const LANES: usize = 16;
+/// How far ahead of a long run its elements are asked for, in bytes: the machine's own prefetching ends with a page.
+const AHEAD: usize = 6144;
+/// Neighbouring outputs that are worked on together: their accumulators stay in the first cache, and a row of them is
+/// long enough to be read at full speed.
+const TILE: usize = 2048;
 /// Elements that go into the same accumulators before they are put aside, and the least a thread gets.
 const BLOCK: usize = 16384;
 /// Rows that go into a tile before it is put aside.
@@ -37,11 +41,16 @@ const TILE_ROWS: usize = 256;
 const ENOUGH: usize = 32;
 
 /// One way to fold elements of type `T`. `at` is the position of the output, for folds that need to know it.
-trait Folder<T>: Copy + Sync {
+trait Folder<T: Copy>: Copy + Sync {
     type Acc: Copy + Send + Sync;
     type Out: Element;
     fn start(self, at: usize) -> Self::Acc;
     fn step(self, acc: Self::Acc, x: T) -> Self::Acc;
+    /// Four elements at once.
+    #[inline(always)]
+    fn four(self, acc: Self::Acc, x: [T; 4]) -> Self::Acc {
+        self.step(self.step(self.step(self.step(acc, x[0]), x[1]), x[2]), x[3])
+    }
     fn merge(self, a: Self::Acc, b: Self::Acc) -> Self::Acc;
     fn finish(self, acc: Self::Acc) -> Self::Out;
 }
@@ -225,6 +234,12 @@ fn lines<T: Element, F: Folder<T>>(
     to: To<F::Out, F::Acc>,
 ) {
     let [os, xs] = plan.kept.steps[0];
+    if let To::Out(out) = to
+        && range.end < LANES
+        && plan.folded.sizes.len() == 1
+    {
+        return short(f, plan, x, at, len, out);
+    }
     vectorize(
         #[inline(always)]
         || {
@@ -237,6 +252,44 @@ fn lines<T: Element, F: Folder<T>>(
                     // SAFETY: the caller gives each chunk a part of its own.
                     To::Part(part) => unsafe { *part = acc },
                 }
+            }
+        },
+    );
+}
+
+/// As `lines` for outputs of a few elements each: eight of them side by side, so that their chains of steps overlap.
+fn short<T: Element, F: Folder<T>>(
+    f: F,
+    plan: &Plan,
+    x: Ptr<T>,
+    at: [usize; 2],
+    len: usize,
+    out: Ptr<F::Out>,
+) {
+    const WIDE: usize = 8;
+    let ([os, xs], n, step) = (plan.kept.steps[0], plan.folded.len(), plan.folded.steps[0][0]);
+    vectorize(
+        #[inline(always)]
+        || {
+            let whole = len - len % WIDE;
+            for i in (0..whole).step_by(WIDE) {
+                let mut acc: [F::Acc; WIDE] = std::array::from_fn(|j| f.start(at[0] + (i + j) * os));
+                for k in 0..n {
+                    for j in 0..WIDE {
+                        // SAFETY: the plan's loops stay inside the input's layout.
+                        acc[j] = f.step(acc[j], unsafe { *x.at(at[1] + (i + j) * xs + k * step) });
+                    }
+                }
+                for j in 0..WIDE {
+                    // SAFETY: inside the output, and each thread has outputs of its own.
+                    unsafe { *out.at(at[0] + (i + j) * os) = f.finish(acc[j]) };
+                }
+            }
+            for i in whole..len {
+                let o = at[0] + i * os;
+                let acc = one(f, &plan.folded, x, at[1] + i * xs, o, 0..n);
+                // SAFETY: as above.
+                unsafe { *out.at(o) = f.finish(acc) };
             }
         },
     );
@@ -307,6 +360,17 @@ fn run<T: Element, F: Folder<T>>(f: F, lanes: &mut [F::Acc; LANES], x: &[T]) {
         #[inline(always)]
         || {
             let mut acc = *lanes;
+            // Behind a shorter run there need not be another one.
+            let ahead = if size_of_val(x) >= 4096 { AHEAD } else { 0 };
+            let (fours, x) = x.as_chunks::<{ 4 * LANES }>();
+            for x in fours {
+                for j in (0..4 * LANES * size_of::<T>()).step_by(64) {
+                    prefetch(x.as_ptr().cast::<u8>().wrapping_add(ahead + j));
+                }
+                for j in 0..LANES {
+                    acc[j] = f.four(acc[j], [x[j], x[j + LANES], x[j + 2 * LANES], x[j + 3 * LANES]]);
+                }
+            }
             let (whole, rest) = x.as_chunks::<LANES>();
             for x in whole {
                 for j in 0..LANES {
@@ -344,9 +408,10 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
     if blocks == 1 {
         return parallel::chunks(outer * tiles, BLOCK.div_ceil(n * stride), |r| {
             let mut acc = vec![f.start(plan.start[0]); stride];
+            let mut scratch = acc.clone();
             for i in r {
                 let [o, from, w] = tile(i);
-                strip(f, &plan.folded, x, [o, from], 0..n, &mut acc[..w]);
+                strip(f, &plan.folded, x, [o, from], 0..n, &mut acc[..w], &mut scratch);
                 for (j, &acc) in acc[..w].iter().enumerate() {
                     // SAFETY: inside the output; every tile has outputs of its own.
                     unsafe { *out.at(o + j) = f.finish(acc) };
@@ -356,10 +421,11 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
     }
     let mut parts = vec![f.start(plan.start[0]); outer * tiles * blocks * stride];
     parallel::rows(&mut parts, stride, BLOCK.div_ceil(step * stride), |first, parts| {
+        let mut scratch = vec![f.start(plan.start[0]); stride];
         for (i, part) in parts.chunks_exact_mut(stride).enumerate() {
             let [o, from, w] = tile((first + i) / blocks);
             let at = (first + i) % blocks * step;
-            strip(f, &plan.folded, x, [o, from], at.min(n)..(at + step).min(n), &mut part[..w]);
+            strip(f, &plan.folded, x, [o, from], at.min(n)..(at + step).min(n), &mut part[..w], &mut scratch);
         }
     });
     for (i, parts) in parts.chunks_exact(stride * blocks).enumerate() {
@@ -372,7 +438,8 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
     }
 }
 
-/// Fold rows `range` of a tile of outputs into `total`; `at` is its first element (output, input).
+/// Fold rows `range` of a tile of outputs into `total`; `at` is its first element (output, input). `acc` is room for
+/// as many accumulators.
 fn strip<T: Element, F: Folder<T>>(
     f: F,
     folded: &Nest<1>,
@@ -380,13 +447,13 @@ fn strip<T: Element, F: Folder<T>>(
     [o, from]: [usize; 2],
     range: Range<usize>,
     total: &mut [F::Acc],
+    acc: &mut [F::Acc],
 ) {
     let (step, w) = (folded.steps[0][0], total.len());
     for j in 0..w {
         total[j] = f.start(o + j);
     }
-    let mut tile = [f.start(o); TILE];
-    let acc = &mut tile[..w];
+    let acc = &mut acc[..w];
     vectorize(
         #[inline(always)]
         || {
@@ -408,7 +475,7 @@ fn strip<T: Element, F: Folder<T>>(
                         for i in (0..whole).step_by(4) {
                             let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
                             for (j, acc) in acc.iter_mut().enumerate() {
-                                *acc = f.step(f.step(f.step(f.step(*acc, p[j]), q[j]), r[j]), s[j]);
+                                *acc = f.four(*acc, [p[j], q[j], r[j], s[j]]);
                             }
                         }
                         for i in whole..n {

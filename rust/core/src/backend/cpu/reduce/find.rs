@@ -5,12 +5,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::{BLOCK, LANES, Plan, TILE};
+use super::{BLOCK, Plan};
 use crate::backend::View;
 use crate::backend::cpu::pointwise::Ptr;
 use crate::dtype::Element;
 use crate::parallel;
 use crate::simd::vectorize;
+
+/// Elements that are compared before the search looks whether it can stop.
+const LANES: usize = 64;
+/// Neighbouring outputs that are worked on together.
+const TILE: usize = 512;
 
 /// Equal, or both NaN.
 #[inline(always)]

@@ -131,7 +131,18 @@ fn check<T: Element>(folds: &[Fold], tolerance: f64) {
                     continue;
                 }
                 let got = run(fold, &x, &mask);
-                close(&got, &want, tolerance, &format!("{fold:?} of {layout:?} {} over {mask:?}", T::DTYPE));
+                // Sums add four numbers in the element's type: their roundings grow as a random walk does.
+                let walk = if fold == Fold::Sum {
+                    (groups.iter().map(Vec::len).max().unwrap_or(1) as f64).sqrt()
+                } else {
+                    1.0
+                };
+                close(
+                    &got,
+                    &want,
+                    tolerance * walk.max(1.0),
+                    &format!("{fold:?} of {layout:?} {} over {mask:?}", T::DTYPE),
+                );
             }
         }
     }
