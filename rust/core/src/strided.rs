@@ -100,6 +100,36 @@ impl<const N: usize> Walk<N> {
     }
 }
 
+/// Planes whose rows are neighbours in operand 0 and whose columns are neighbours in operand 1.
+#[derive(Debug, Clone)]
+pub struct Crossed {
+    pub rows: usize,
+    pub cols: usize,
+    /// From row to row in operand 0.
+    pub out_step: usize,
+    /// From column to column in operand 1.
+    pub in_step: usize,
+    /// The first elements of the planes.
+    pub rest: Walk<2>,
+}
+
+impl Walk<2> {
+    /// The walk as one over planes, if there are such planes and they are at least 8 elements high and wide.
+    pub fn crossed(&self) -> Option<Crossed> {
+        let [out, in_step] = self.steps[0];
+        let d = (1..self.sizes.len()).find(|&d| self.steps[d][1] == 1)?;
+        let (rows, cols, out_step) = (self.sizes[d], self.sizes[0], self.steps[d][0]);
+        if out != 1 || in_step <= 1 || rows < 8 || cols < 8 {
+            return None;
+        }
+        let mut rest = self.clone();
+        rest.sizes.remove(d);
+        rest.steps.remove(d);
+        (rest.sizes[0], rest.steps[0]) = (1, [1, 1]);
+        Some(Crossed { rows, cols, out_step, in_step, rest })
+    }
+}
+
 /// Visit the offset of every element of one layout in row-major order, whatever its strides.
 pub fn for_each_offset(layout: &Layout, mut f: impl FnMut(usize)) {
     let rank = layout.rank();

@@ -28,6 +28,7 @@ pub mod softmax;
 mod sort;
 #[cfg(test)]
 mod testing;
+mod transpose;
 
 use half::{bf16, f16};
 

@@ -7,6 +7,7 @@
 //!   an operand that is one number -> the same, with step 0
 //!   anything strided, f16, bf16   -> blocks gathered into (widened) buffers on the stack, then the loop
 
+use super::transpose;
 use crate::backend::{Loop1, Loop2, Params, View};
 use crate::dtype::{Element, Float};
 use crate::layout::Layout;
@@ -472,6 +473,9 @@ pub(super) fn copy_same<T: Copy + Send + Sync>(x: View, out: View) {
     let walk = Walk::new([out.layout, x.layout]);
     let [os, xs] = walk.run_steps();
     let (o, x) = (Ptr::<T>::sized(out), Ptr::<T>::sized(x));
+    if let Some(planes) = walk.crossed() {
+        return transpose::copy(&planes, x, o);
+    }
     pieces(&walk, |n, at| {
         // SAFETY: the walk stays inside both layouts; `copy` allows them to overlap.
         unsafe {
