@@ -7,7 +7,7 @@
 //! The losses of the samples are added in order, in f64. `tests::naive` is the definition.
 
 use crate::backend::cpu::math;
-use crate::backend::cpu::softmax::{maximum, total};
+use crate::backend::cpu::softmax::{exponential_sum, maximum};
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows};
 use crate::simd::vectorize;
@@ -236,12 +236,7 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], max: &mut [T], log: &mut [T]) {
 #[inline(always)]
 fn of_row<T: Real>(x: &[T]) -> (T, T) {
     let max = maximum(x);
-    let sum = total(
-        x.len(),
-        #[inline(always)]
-        |i| math::exp(x[i] - max),
-    );
-    (max, sum.ln())
+    (max, exponential_sum(x, max).ln())
 }
 
 #[cfg(test)]

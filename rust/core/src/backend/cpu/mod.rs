@@ -8,6 +8,7 @@ pub mod embedding;
 pub mod gemm;
 pub mod grid;
 pub mod index;
+mod lanes;
 mod linalg;
 pub mod loss;
 pub mod math;

@@ -6,6 +6,7 @@
 //! Sums go through `LANES` partial sums in a fixed order, so the result does not depend on the thread count.
 //! `tests::naive` is the definition.
 
+use crate::backend::cpu::lanes::{LANES, add_up, join, sums};
 use crate::backend::cpu::math;
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows};
@@ -38,7 +39,6 @@ impl Axis {
     }
 }
 
-const LANES: usize = 16;
 /// Elements a thread should take at a time; exponentials cost more than memory.
 const GRAIN: usize = 8192;
 
@@ -116,11 +116,8 @@ pub fn softmax_backward<T: Real>(axis: Axis, y: &[T], dy: &[T], dx: &mut [T]) {
             #[inline(always)]
             |at, dx| {
                 let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
-                let dot = total(
-                    y.len(),
-                    #[inline(always)]
-                    |i| y[i] * dy[i],
-                );
+                let [dot] = sums(y, dy, |y, dy| [y * dy]);
+                let dot = T::of(dot);
                 for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
                     *dx = y * (dy - dot);
                 }
@@ -155,11 +152,8 @@ pub fn log_softmax_backward<T: Real>(axis: Axis, y: &[T], dy: &[T], dx: &mut [T]
             #[inline(always)]
             |at, dx| {
                 let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
-                let sum = total(
-                    dy.len(),
-                    #[inline(always)]
-                    |i| dy[i],
-                );
+                let [sum] = sums(dy, dy, |dy, _| [dy]);
+                let sum = T::of(sum);
                 for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
                     *dx = dy - math::exp(y) * sum;
                 }
@@ -279,16 +273,34 @@ impl Block {
 /// The largest element that is not NaN; a NaN spoils the sum of exponentials instead.
 #[inline(always)]
 pub(super) fn maximum<T: Real>(x: &[T]) -> T {
-    let mut lanes = [T::NEG_INFINITY; LANES];
-    let blocks = x.chunks_exact(LANES);
-    let rest = blocks.remainder();
-    for block in blocks {
-        for j in 0..LANES {
-            lanes[j] = block[j].max_num(lanes[j]);
-        }
+    if x.len() < LANES {
+        return x.iter().fold(T::NEG_INFINITY, |m, &x| x.max_num(m));
     }
-    let max = rest.iter().fold(T::NEG_INFINITY, |m, &x| x.max_num(m));
-    lanes.iter().fold(max, |m, &x| x.max_num(m))
+    let mut lanes = [T::NEG_INFINITY; LANES];
+    vectorize(
+        #[inline(always)]
+        || {
+            let (xs, rest) = x.as_chunks::<LANES>();
+            let mut best = lanes;
+            for x in xs {
+                for j in 0..LANES {
+                    best[j] = x[j].max_num(best[j]);
+                }
+            }
+            lanes = best;
+            for (lane, &x) in lanes.iter_mut().zip(rest) {
+                *lane = x.max_num(*lane);
+            }
+        },
+    );
+    largest(&lanes)
+}
+
+#[inline(never)]
+fn largest<T: Real>(lanes: &[T; LANES]) -> T {
+    let x: [T; 8] = std::array::from_fn(|j| lanes[j].max_num(lanes[j + 8]));
+    let x: [T; 4] = std::array::from_fn(|j| x[j].max_num(x[j + 4]));
+    x[0].max_num(x[2]).max_num(x[1].max_num(x[3]))
 }
 
 /// `y = exp(x - max)`; returns the sum of `y`.
@@ -297,11 +309,31 @@ fn exponentials<T: Real>(x: &[T], max: T, y: &mut [T]) -> T {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = math::exp(x - max);
     }
-    total(
-        y.len(),
-        #[inline(always)]
-        |i| y[i],
-    )
+    if y.len() < LANES {
+        return y.iter().fold(T::ZERO, |sum, &y| sum + y);
+    }
+    let mut lanes = [T::ZERO; LANES];
+    add_up(y, &mut lanes);
+    join(&lanes)
+}
+
+/// The sum of `exp(x - max)`.
+#[inline(always)]
+pub(super) fn exponential_sum<T: Real>(x: &[T], max: T) -> T {
+    if x.len() < LANES {
+        let mut buffer = [T::ZERO; LANES];
+        return exponentials(x, max, &mut buffer[..x.len()]);
+    }
+    let mut lanes = [T::ZERO; LANES];
+    let mut buffer = [T::ZERO; 256];
+    for x in x.chunks(buffer.len()) {
+        let y = &mut buffer[..x.len()];
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = math::exp(x - max);
+        }
+        add_up(y, &mut lanes);
+    }
+    join(&lanes)
 }
 
 /// The sum of `f(0..n)` through `LANES` partial sums.
@@ -314,17 +346,9 @@ pub(super) fn total<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
             lanes[j] += f(i + j);
         }
     }
-    for i in whole..n {
-        lanes[i - whole] += f(i);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for j in 0..width {
-            lanes[j] += lanes[j + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+    // Apart from the lanes, which would not stay in registers if they were indexed by a variable.
+    let rest = (whole..n).fold(T::ZERO, |sum, i| sum + f(i));
+    join(&lanes) + rest
 }
 
 #[cfg(test)]
