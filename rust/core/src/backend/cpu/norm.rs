@@ -5,10 +5,10 @@
 //!                 the pieces are joined in order, so there is one pass over memory and no cancellation
 //!   inner == 1 -> blocks of channels walk down the rows, one lane each, in two passes
 //! Layer norm sees `rows x width` and works per row, two passes in L1; the gradients of its weight and bias are summed
-//! over blocks of rows that depend on the shape only.
+//! beside that of a row, over blocks of rows that depend on the shape only.
 //! Statistics are kept in f64. `tests::naive_*` are the definitions.
 
-use crate::backend::cpu::softmax::total;
+use crate::backend::cpu::lanes::{LANES, sums};
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows, tasks};
 use crate::simd::vectorize;
@@ -56,7 +56,6 @@ pub struct Grads<'a, T> {
 const PIECE: usize = 4096;
 /// Elements a thread should take at a time.
 const GRAIN: usize = 16384;
-const LANES: usize = 16;
 
 /// Count, mean and sum of squares about the mean of some numbers.
 #[derive(Clone, Copy, Default)]
@@ -72,10 +71,20 @@ impl Moments {
         let count = x.len() as f64;
         // Summed about the first number: a mean far from zero costs no digits.
         let origin = x[0];
-        let shift = sum(x.len(), |i| x[i] - origin) / count;
-        let mean = T::of(origin.to_f64() + shift);
-        let rest = sum(x.len(), |i| x[i] - mean);
-        let squares = sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) - rest * rest / count;
+        let [shift] = sums(
+            x,
+            x,
+            #[inline(always)]
+            |x, _| [x - origin],
+        );
+        let mean = T::of(origin.to_f64() + shift / count);
+        let [rest, squares] = sums(
+            x,
+            x,
+            #[inline(always)]
+            |x, _| [x - mean, (x - mean) * (x - mean)],
+        );
+        let squares = squares - rest * rest / count;
         Moments { count, mean: mean.to_f64() + rest / count, squares }
     }
 
@@ -93,24 +102,6 @@ impl Moments {
             squares: self.squares + other.squares + apart * apart * (self.count * other.count / count),
         }
     }
-}
-
-/// The sum of `f(0..n)`: blocks of 256 in the element type, the blocks in f64.
-#[inline(always)]
-fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> f64 {
-    let mut whole = 0.0;
-    let mut at = 0;
-    while at < n {
-        let len = (n - at).min(256);
-        whole += total(
-            len,
-            #[inline(always)]
-            |i| f(at + i),
-        )
-        .to_f64();
-        at += len;
-    }
-    whole
 }
 
 /// Mean and biased variance of every channel.
@@ -268,10 +259,22 @@ pub fn batch_norm_backward<T: Real>(
         dx,
         #[inline(always)]
         |at, c, dx| {
-            let (x, dy, numbers) = (&x[at..at + dx.len()], &dy[at..at + dx.len()], &numbers[c..]);
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let [a, b, k, mean] = numbers[if d.inner == 1 { i } else { 0 }];
-                *dx = if train { a * dy[i] + (b * (x[i] - mean) + k) } else { a * dy[i] };
+            let both = x[at..at + dx.len()].iter().zip(&dy[at..at + dx.len()]);
+            if d.inner == 1 {
+                for ((dx, (&x, &dy)), &[a, b, k, mean]) in dx.iter_mut().zip(both).zip(&numbers) {
+                    *dx = if train { a * dy + (b * (x - mean) + k) } else { a * dy };
+                }
+                return;
+            }
+            let [a, b, k, mean] = numbers[c];
+            if train {
+                for (dx, (&x, &dy)) in dx.iter_mut().zip(both) {
+                    *dx = a * dy + (b * (x - mean) + k);
+                }
+            } else {
+                for (dx, (_, &dy)) in dx.iter_mut().zip(both) {
+                    *dx = a * dy;
+                }
             }
         },
     );
@@ -281,9 +284,19 @@ pub fn batch_norm_backward<T: Real>(
 fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec<[f64; 2]> {
     let mean: Vec<T> = mean.iter().map(|&m| T::of(m)).collect();
     if d.inner == 1 {
-        return column_sums(d.n, d.c, |at, first, j| {
-            (dy[at + j], dy[at + j] * (x[at + j] - mean[first + j]))
-        });
+        return column_sums::<T>(
+            d.n,
+            d.c,
+            #[inline(always)]
+            |row, sums, products| {
+                let (x, dy) = (&x[row * d.c..][..d.c], &dy[row * d.c..][..d.c]);
+                let terms = x.iter().zip(dy).zip(&mean);
+                for ((sum, product), ((&x, &dy), &mean)) in sums.iter_mut().zip(products).zip(terms) {
+                    *sum += dy;
+                    *product += dy * (x - mean);
+                }
+            },
+        );
     }
     let mut planes = vec![[0.0; 2]; d.n * d.c];
     if d.inner > 0 {
@@ -295,7 +308,12 @@ fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec
                         let at = (first + i) * d.inner;
                         let (x, dy) = (&x[at..at + d.inner], &dy[at..at + d.inner]);
                         let mean = mean[(first + i) % d.c];
-                        *plane = [sum(d.inner, |i| dy[i]), sum(d.inner, |i| dy[i] * (x[i] - mean))];
+                        *plane = sums(
+                            dy,
+                            x,
+                            #[inline(always)]
+                            |dy, x| [dy, dy * (x - mean)],
+                        );
                     }
                 },
             )
@@ -311,50 +329,40 @@ fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec
     sums
 }
 
-/// Two sums down every column of `n` rows of `width` numbers: `f(offset of row + first, first, j)` gives the terms of
-/// column `first + j`. Blocks of rows are summed apart and joined in order.
+/// Two sums down every column of `n` rows of `width` numbers: `f(row, sums, products)` adds the terms of a row, each
+/// row once. Blocks of rows are summed apart and joined in order.
 #[inline(always)]
 fn column_sums<T: Real>(
     n: usize,
     width: usize,
-    f: impl Fn(usize, usize, usize) -> (T, T) + Sync,
+    f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) -> Vec<[f64; 2]> {
     const BLOCK: usize = 64;
     let mut sums = vec![[0.0; 2]; width];
-    let across = width.div_ceil(LANES);
     // Rows of one piece: enough to be worth a thread, and few enough pieces that joining them is cheap.
     let tall = BLOCK * n.div_ceil(BLOCK).div_ceil(16).max(GRAIN.div_ceil(BLOCK * width.max(1)));
     let pieces = n.div_ceil(tall);
     let mut parts = vec![[0.0; 2]; pieces * width];
     let out = Out::new(&mut parts);
     tasks(pieces, |piece| {
+        // SAFETY: each piece has a part of its own, worked on by one thread.
+        let all = unsafe { out.range(piece * width..(piece + 1) * width) };
+        let mut block = vec![T::ZERO; 2 * width];
         vectorize(
             #[inline(always)]
             || {
-                for first in (0..across).map(|block| block * LANES) {
-                    let len = LANES.min(width - first);
-                    let mut all = [[0.0; LANES]; 2];
-                    let (mut row, end) = (piece * tall, ((piece + 1) * tall).min(n));
-                    while row < end {
-                        let mut part = [[T::ZERO; LANES]; 2];
-                        for row in row..(row + BLOCK).min(end) {
-                            let [sums, products] = &mut part;
-                            for (j, (sum, product)) in sums.iter_mut().zip(products).enumerate().take(len) {
-                                let (a, b) = f(row * width + first, first, j);
-                                *sum += a;
-                                *product += b;
-                            }
-                        }
-                        for (all, part) in all.iter_mut().zip(&part) {
-                            for (all, part) in all.iter_mut().zip(part) {
-                                *all += part.to_f64();
-                            }
-                        }
-                        row += BLOCK;
+                let (sums, products) = block.split_at_mut(width);
+                let end = ((piece + 1) * tall).min(n);
+                for first in (piece * tall..end).step_by(BLOCK) {
+                    sums.fill(T::ZERO);
+                    products.fill(T::ZERO);
+                    for row in first..(first + BLOCK).min(end) {
+                        f(row, sums, products);
                     }
-                    // SAFETY: each piece has a part of its own, worked on by one thread.
-                    let part = unsafe { out.range(piece * width + first..piece * width + first + len) };
-                    part.iter_mut().enumerate().for_each(|(j, part)| *part = [all[0][j], all[1][j]]);
+                    for ((all, sum), product) in all.iter_mut().zip(&*sums).zip(&*products) {
+                        all[0] += sum.to_f64();
+                        all[1] += product.to_f64();
+                    }
                 }
             },
         )
@@ -423,31 +431,38 @@ pub fn layer_norm<T: Real>(
 /// `dx = rstd * (g - mean(g) - xhat * mean(g * xhat))`, `dweight = sum(dy * xhat)`, `dbias = sum(dy)` over the rows.
 pub fn layer_norm_backward<T: Real>(d: Rows, saved: Saved<T, T>, dy: &[T], grads: Grads<T>) {
     let Saved { x, mean, invstd: rstd, weight } = saved;
-    if let Some(dx) = grads.dx {
-        per_row(
+    let dx = grads.dx;
+    if grads.dweight.is_none() && grads.dbias.is_none() {
+        let Some(dx) = dx else { return };
+        return per_row(
             d,
             dx,
             #[inline(always)]
             |row, dx| {
-                let at = row * d.width;
-                let (x, dy, m, r) = (&x[at..at + d.width], &dy[at..at + d.width], mean[row], rstd[row]);
-                match weight {
-                    Some(w) => {
-                        let w = &w[..d.width];
-                        row_backward(x, m, r, dx, |i| dy[i] * w[i]);
-                    }
-                    None => row_backward(x, m, r, dx, |i| dy[i]),
-                }
+                let at = row * d.width..(row + 1) * d.width;
+                row_backward(&x[at.clone()], &dy[at], mean[row], rstd[row], weight, dx);
             },
         );
     }
-    if grads.dweight.is_none() && grads.dbias.is_none() {
-        return;
-    }
-    let sums = column_sums(d.rows, d.width, |at, first, j| {
-        let row = (at - first) / d.width;
-        (dy[at + j], dy[at + j] * ((x[at + j] - mean[row]) * rstd[row]))
-    });
+    let dx = dx.map(Out::new);
+    let sums = column_sums::<T>(
+        d.rows,
+        d.width,
+        #[inline(always)]
+        |row, sums, products| {
+            let at = row * d.width..(row + 1) * d.width;
+            let (x, dy, m, r) = (&x[at.clone()], &dy[at.clone()], mean[row], rstd[row]);
+            for ((sum, product), (&x, &dy)) in sums.iter_mut().zip(products).zip(x.iter().zip(dy)) {
+                *sum += dy;
+                *product += dy * ((x - m) * r);
+            }
+            // While the row is in the first cache.
+            if let Some(dx) = &dx {
+                // SAFETY: every row is worked on once, by one thread.
+                row_backward(x, dy, m, r, weight, unsafe { dx.range(at) });
+            }
+        },
+    );
     if let Some(dweight) = grads.dweight {
         for (dw, sum) in dweight.iter_mut().zip(&sums) {
             *dw = T::of(sum[1]);
@@ -460,13 +475,27 @@ pub fn layer_norm_backward<T: Real>(d: Rows, saved: Saved<T, T>, dy: &[T], grads
     }
 }
 
+/// The gradient of one row; `dx` holds `dy * weight` in between.
 #[inline(always)]
-fn row_backward<T: Real>(x: &[T], m: T, r: T, dx: &mut [T], g: impl Fn(usize) -> T) {
-    let n = dx.len();
-    let along = T::of(sum(n, &g) / n as f64);
-    let across = T::of(sum(n, |i| g(i) * ((x[i] - m) * r)) / n as f64);
-    for (i, dx) in dx.iter_mut().enumerate() {
-        *dx = r * (g(i) - along - (x[i] - m) * r * across);
+fn row_backward<T: Real>(x: &[T], dy: &[T], m: T, r: T, weight: Option<&[T]>, dx: &mut [T]) {
+    match weight {
+        Some(w) => {
+            for ((g, &dy), &w) in dx.iter_mut().zip(dy).zip(w) {
+                *g = dy * w;
+            }
+        }
+        None => dx.copy_from_slice(dy),
+    }
+    let [along, across] = sums(
+        dx,
+        x,
+        #[inline(always)]
+        |g, x| [g, g * ((x - m) * r)],
+    );
+    let n = dx.len() as f64;
+    let (along, across) = (T::of(along / n), T::of(across / n));
+    for (g, &x) in dx.iter_mut().zip(x) {
+        *g = r * (*g - along - (x - m) * r * across);
     }
 }
 
