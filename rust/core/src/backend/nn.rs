@@ -203,6 +203,31 @@ verbs! {
         dx: View,
     );
 
+    /// One step of `width` LSTM cells to a row, from the sums in their gates; `acts` (rows, 5 * width) is kept for the
+    /// gradient.
+    fn lstm_step(width: usize, gates: View, c: View, acts: View, next: View, h: View);
+    fn lstm_step_backward(
+        width: usize,
+        acts: View,
+        c: View,
+        dnext: Option<View>,
+        dh: Option<View>,
+        dgates: View,
+        dc: View,
+    );
+    /// The same for GRU; `acts` is (rows, 3 * width).
+    fn gru_step(width: usize, x: View, hidden: View, h: View, acts: View, next: View);
+    fn gru_step_backward(
+        width: usize,
+        acts: View,
+        hidden: View,
+        h: View,
+        dnext: View,
+        dx: View,
+        dhidden: View,
+        dh: View,
+    );
+
     /// One step for all parameters.
     fn sgd(steps: &[SgdStep], params: &SgdParams);
     fn adam(steps: &[AdamStep], params: &AdamParams);

@@ -1,8 +1,10 @@
 //! Recurrent layers: plain (tanh or relu), LSTM and GRU, stacked, in one or both directions, and single cells.
 //!
 //! A layer multiplies the rows of all steps with its input weights at once; what is left for a step is one product
-//! with the hidden state and the gates. Everything is recorded, so the derivatives are those of the parts.
+//! with the hidden state and one op for the gates (`gates.rs`). Everything is recorded, so the derivatives are those of
+//! the parts.
 
+mod gates;
 mod stack;
 
 pub use stack::Stack;
@@ -109,27 +111,19 @@ impl Cell {
         }
     }
 
-    /// One step: the state after it from the input's part in the gates and the state before.
-    fn step(self, gates: &Tensor, state: &State, w: &Weights) -> Result<State> {
+    /// One step: the state after it from the input's part `x` in the gates and the state before.
+    fn step(self, x: &Tensor, state: &State, w: &Weights) -> Result<State> {
         let h = &state.h;
         match (self, &state.c) {
-            (Cell::Tanh, _) => Ok(State { h: gates.add_hidden(h, w.hh)?.tanh()?, c: None }),
-            (Cell::Relu, _) => Ok(State { h: gates.add_hidden(h, w.hh)?.relu()?, c: None }),
+            (Cell::Tanh, _) => Ok(State { h: x.add_hidden(h, w.hh)?.tanh()?, c: None }),
+            (Cell::Relu, _) => Ok(State { h: x.add_hidden(h, w.hh)?.relu()?, c: None }),
             (Cell::Gru, _) => {
                 let hidden = h.linear(w.hh, w.bias_hh)?;
-                let (xs, hs) = (gates.chunk(3, 1)?, hidden.chunk(3, 1)?);
-                let reset = xs[0].add(&hs[0])?.sigmoid()?;
-                let keep = xs[1].add(&hs[1])?.sigmoid()?;
-                let new = xs[2].addcmul(&hs[2], &reset, 1.0.into())?.tanh()?;
-                Ok(State { h: h.sub(&new)?.mul(&keep)?.add(&new)?, c: None })
+                Ok(State { h: gates::gru(x, &hidden, h)?, c: None })
             }
             (Cell::Lstm, None) => Err(runtime!("lstm expects two hidden states")),
             (Cell::Lstm, Some(c)) => {
-                let parts = gates.add_hidden(h, w.hh)?.chunk(4, 1)?;
-                let (input, forget) = (parts[0].sigmoid()?, parts[1].sigmoid()?);
-                let (fresh, output) = (parts[2].tanh()?, parts[3].sigmoid()?);
-                let c = forget.mul(c)?.addcmul(&input, &fresh, 1.0.into())?;
-                let h = output.mul(&c.tanh()?)?;
+                let (h, c) = gates::lstm(&x.add_hidden(h, w.hh)?, c)?;
                 let h = w.proj.map_or(Ok(h.clone()), |p| h.linear(p, None))?;
                 Ok(State { h, c: Some(c) })
             }

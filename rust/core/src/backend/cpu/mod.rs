@@ -21,6 +21,7 @@ pub mod optim_rules;
 mod pointwise;
 pub mod pool;
 pub mod rearrange;
+mod recurrent;
 mod reduce;
 pub mod resample;
 mod scan;
@@ -28,7 +29,7 @@ pub mod search;
 pub mod softmax;
 mod sort;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod transpose;
 
 use half::{bf16, f16};

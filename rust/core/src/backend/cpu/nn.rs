@@ -7,7 +7,9 @@ use super::embedding::OutOfRange;
 use super::loss::{Classes, OutOfBounds};
 use super::norm::{Affine, Grads, Saved};
 use super::optim::AdamState;
-use super::{Cpu, bags, conv, ctc, embedding, grid, loss, norm, optim, optim_rules, pool, resample};
+use super::{
+    Cpu, bags, conv, ctc, embedding, grid, loss, norm, optim, optim_rules, pool, recurrent, resample,
+};
 use crate::backend::View;
 use crate::backend::nn::{
     AdamParams, AdamStep, Adaptive, Bags, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Ctc, Divisor,
@@ -382,6 +384,55 @@ impl Nn for Cpu {
             ctc::ctc_backward::<T>(
                 d, logp, &labels, texts.times, alpha, loss, zero_infinity, read(dloss), write(dx),
             );
+        });
+        Ok(())
+    }
+
+    fn lstm_step(&self, width: usize, gates: View, c: View, acts: View, next: View, h: View) -> Result<()> {
+        per_real!("lstm", gates.dtype, T => {
+            recurrent::lstm::<T>(width, read(gates), read(c), write(acts), write(next), write(h));
+        });
+        Ok(())
+    }
+
+    fn lstm_step_backward(
+        &self,
+        width: usize,
+        acts: View,
+        c: View,
+        dnext: Option<View>,
+        dh: Option<View>,
+        dgates: View,
+        dc: View,
+    ) -> Result<()> {
+        per_real!("lstm", acts.dtype, T => {
+            let grads = recurrent::LstmGrads { next: dnext.map(read), h: dh.map(read) };
+            recurrent::lstm_backward::<T>(width, read(acts), read(c), grads, write(dgates), write(dc));
+        });
+        Ok(())
+    }
+
+    fn gru_step(&self, width: usize, x: View, hidden: View, h: View, acts: View, next: View) -> Result<()> {
+        per_real!("gru", x.dtype, T => {
+            recurrent::gru::<T>(width, read(x), read(hidden), read(h), write(acts), write(next));
+        });
+        Ok(())
+    }
+
+    fn gru_step_backward(
+        &self,
+        width: usize,
+        acts: View,
+        hidden: View,
+        h: View,
+        dnext: View,
+        dx: View,
+        dhidden: View,
+        dh: View,
+    ) -> Result<()> {
+        per_real!("gru", acts.dtype, T => {
+            let out = recurrent::GruGrads { x: write(dx), hidden: write(dhidden), h: write(dh) };
+            recurrent::gru_backward::<T>(width, read(acts), read(hidden), read(h), read(dnext), out);
         });
         Ok(())
     }
