@@ -108,10 +108,30 @@ impl<T: Element> Row<T> {
         T::DTYPE.size() <= 4 && u32::try_from(self.n).is_ok()
     }
 
-    fn packed<P: Packed>(self, descending: bool) -> Vec<P> {
+    fn packed<P: Packed>(self, descending: bool) -> impl Iterator<Item = P> {
         let low = if T::DTYPE.size() <= 4 { 0xFFFF_FFFF } else { u64::MAX };
         let flip = if descending { low } else { 0 };
-        (0..self.n).map(|i| P::pack(key(self.get(i)) ^ flip, i)).collect()
+        (0..self.n).map(move |i| P::pack(key(self.get(i)) ^ flip, i))
+    }
+
+    /// The first `k` in order, for `k` above 0 and below `n`, in any order. What comes after the `k`-th of those seen
+    /// so far is not kept: for a small `k` that is nearly all, and costs one comparison.
+    fn smallest<P: Packed>(self, k: usize, descending: bool) -> Vec<P> {
+        let most = (2 * k).max(k + 64).min(self.n);
+        let mut best: Vec<P> = Vec::with_capacity(most);
+        let mut bar = None;
+        for p in self.packed(descending) {
+            if bar.is_none_or(|bar| p < bar) {
+                best.push(p);
+                if best.len() == most {
+                    bar = Some(*best.select_nth_unstable(k - 1).1);
+                    best.truncate(k);
+                }
+            }
+        }
+        best.select_nth_unstable(k - 1);
+        best.truncate(k);
+        best
     }
 }
 
@@ -119,11 +139,8 @@ fn first<T: Element, P: Packed>(row: Row<T>, k: usize, descending: bool, put: &m
     if k == 0 {
         return;
     }
-    let mut packed: Vec<P> = row.packed(descending);
-    if k < row.n {
-        packed.select_nth_unstable(k - 1);
-        packed.truncate(k);
-    }
+    let mut packed: Vec<P> =
+        if k < row.n { row.smallest(k, descending) } else { row.packed(descending).collect() };
     packed.sort_unstable();
     for (i, p) in packed.iter().enumerate() {
         put(i, p.index());
@@ -142,7 +159,7 @@ fn pick<T: Element, P: Packed>(row: Row<T>, which: Kth, put: &mut dyn FnMut(usiz
         Kth::Median => (row.n - 1) / 2,
         Kth::NanMedian => (row.n - nans).saturating_sub(1) / 2,
     };
-    let mut packed: Vec<P> = row.packed(false);
+    let mut packed: Vec<P> = row.packed(false).collect();
     let (_, found, _) = packed.select_nth_unstable(rank);
     put(0, found.index());
 }
@@ -206,7 +223,7 @@ mod tests {
         for descending in [false, true] {
             for (shape, dim) in [([1, n], 1), ([n, 1], 0)] {
                 let x = Tensor::from_slice(values, &shape).expect("small");
-                for k in [n, n / 2, 1] {
+                for k in [n, n / 2, n.min(10), 1] {
                     let mut out = shape;
                     out[dim] = k;
                     let v = Tensor::empty(&out, T::DTYPE).expect("small");

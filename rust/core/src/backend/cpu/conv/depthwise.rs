@@ -143,10 +143,13 @@ unsafe fn correlate<V: Register>(
         // SAFETY: a run ends less than `SLACK` numbers behind `n`, which was just checked for all offsets.
         unsafe {
             let (x, out) = (x.as_ptr().add(q), out.as_mut_ptr().add(q));
-            let mut acc: [V; TOGETHER] = std::array::from_fn(|r| match start {
-                Some(start) => V::splat(start),
-                None => V::load(out.add(r * V::N)),
-            });
+            let mut acc: [V; TOGETHER] = std::array::from_fn(
+                #[inline(always)]
+                |r| match start {
+                    Some(start) => V::splat(start),
+                    None => V::load(out.add(r * V::N)),
+                },
+            );
             for &(offset, weight) in taps {
                 let weight = V::splat(weight);
                 for (r, acc) in acc.iter_mut().enumerate() {

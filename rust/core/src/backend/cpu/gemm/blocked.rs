@@ -194,14 +194,14 @@ impl<E: Real> Part<E> {
         cols: std::ops::Range<usize>,
     ) {
         let (x, nr) = (self.x, NV * V::N);
-        let packed = self.a_packed.then(|| {
-            let room = Scratch::<E>::new(rows.len().next_multiple_of(MR) * x.k + 64);
+        let packed = self.a_packed.then(|| Scratch::<E>::new(rows.len().next_multiple_of(MR) * x.k + 64));
+        // Not in the closure: what is compiled for the registers has to be inlined here.
+        if let Some(room) = &packed {
             let data = x.a.wrapping_offset(rows.start as isize * x.a_row);
             let lines = Lines { data, lines: rows.len(), line: x.a_row, step: x.a_k, k: x.k };
             // SAFETY: the caller's promise; the room is large enough.
             unsafe { pack::<P, MR>(lines, room.ptr()) };
-            room
-        });
+        }
         for col in cols.clone().step_by(nr) {
             let (b, b_k) = if self.b_packed {
                 (self.b.wrapping_add(col * x.k), nr as isize)
