@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 CORE = ROOT / "rust" / "core" / "src"
 FLOORS = {
     "dtype": 0, "error": 0, "layout": 0, "shape": 0, "strided": 0,
-    "parallel": 1, "random": 1, "simd": 1, "storage": 1,
+    "fork": 1, "parallel": 1, "random": 1, "simd": 1, "storage": 1,
     "backend": 2,
     "tensor": 3,
     "ops": 4,

@@ -105,6 +105,23 @@ def test_fork_while_the_pool_is_busy() -> None:
         T.set_num_threads(before)
 
 
+def test_fork_while_another_thread_draws() -> None:
+    stop = threading.Event()
+
+    def draw() -> None:
+        while not stop.is_set():
+            T.randn(200_000)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert in_child(lambda: T.manual_seed(3).initial_seed(), seconds=20) == 3
+    finally:
+        stop.set()
+        thread.join()
+
+
 def test_fork_with_a_graph_in_hand() -> None:
     """A tensor and its graph made before the fork are usable after it, on both sides."""
     x = T.ones(300, 300, requires_grad=True)

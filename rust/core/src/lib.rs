@@ -10,6 +10,8 @@ pub mod layout;
 pub mod shape;
 pub mod strided;
 // floor 1: memory and machine
+#[cfg(all(any(target_os = "linux", target_vendor = "apple"), not(miri)))]
+mod fork;
 pub mod parallel;
 pub mod random;
 pub mod simd;

@@ -45,6 +45,11 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What a forked child does first.
+pub(crate) fn forget_workers() {
+    pool::forget();
+}
+
 /// How many threads a parallel region may use, the caller among them.
 pub fn num_threads() -> usize {
     match THREADS.load(Relaxed) {

@@ -101,22 +101,10 @@ fn create() -> &'static Pool {
     unsafe { &*chosen }
 }
 
-/// A forked child has none of the workers, and whatever they held stays held: it forgets the pool and makes a new one.
-/// Registered when the program or the extension module is loaded, so that no fork comes before.
-#[cfg(all(any(target_os = "linux", target_vendor = "apple"), not(miri)))]
-#[used]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
-#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
-static FORGET_AT_FORK: extern "C" fn() = {
-    extern "C" fn forget() {
-        POOL.store(std::ptr::null_mut(), Release);
-    }
-    extern "C" fn register() {
-        // SAFETY: the handler only stores to an atomic, which is allowed in a child.
-        unsafe { libc::pthread_atfork(None, None, Some(forget)) };
-    }
-    register
-};
+/// A forked child has none of the workers, and whatever they held stays held: it makes a pool of its own.
+pub(super) fn forget() {
+    POOL.store(std::ptr::null_mut(), Release);
+}
 
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, ()> {

@@ -21,8 +21,9 @@ mod permute;
 mod tests;
 mod uniform;
 
+use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use mt19937::{Mt19937, N};
@@ -163,6 +164,26 @@ pub fn default_generator() -> &'static SharedGenerator {
     static DEFAULT: LazyLock<SharedGenerator> =
         LazyLock::new(|| Arc::new(Mutex::new(Generator::new(nondeterministic()))));
     &DEFAULT
+}
+
+/// The generator of the process while it is held across a fork.
+struct Held(UnsafeCell<Option<MutexGuard<'static, Generator>>>);
+
+// SAFETY: only the thread that forks touches it, between the two calls below, and forks exclude each other.
+unsafe impl Sync for Held {}
+
+static HELD: Held = Held(UnsafeCell::new(None));
+
+/// Wait until nobody draws from the generator of the process, and let nobody until `release`.
+pub(crate) fn hold() {
+    let guard = default_generator().lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: see `Held`.
+    unsafe { *HELD.0.get() = Some(guard) };
+}
+
+pub(crate) fn release() {
+    // SAFETY: see `Held`.
+    drop(unsafe { (*HELD.0.get()).take() });
 }
 
 /// Draw from `generator`, or from the default one where none is named. Other threads wait meanwhile.

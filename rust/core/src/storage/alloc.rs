@@ -10,6 +10,8 @@ use std::cell::{Cell, UnsafeCell};
 use std::ptr::NonNull;
 
 mod shared;
+
+pub(crate) use shared::{lock, unlock};
 mod system;
 
 /// Blocks up to this many bytes wait in the thread's own lists.

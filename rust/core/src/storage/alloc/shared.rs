@@ -1,6 +1,6 @@
 //! What all threads share: the overflow of their lists, the free large blocks, and the count of bytes.
 //!
-//! One spin lock guards it. It is held across a fork, so a child never finds it taken by a thread it does not have.
+//! One spin lock guards it. It is held across a fork (`fork.rs`).
 //! Kept blocks are limited to 256 MiB, or more when the program once used more: what is in use and what is kept
 //! together stay below 5/4 of the most that was ever in use. Above that the large block kept longest goes first.
 
@@ -38,7 +38,8 @@ static SHARED: Shared = Shared {
     kept: UnsafeCell::new(Kept { small: [List::EMPTY; CLASSES], large: Vec::new(), bytes: 0 }),
 };
 
-extern "C" fn lock() {
+/// Also what a fork waits for.
+pub(crate) fn lock() {
     let mut tries = 0u32;
     while SHARED.taken.swap(true, Acquire) {
         tries += 1;
@@ -46,7 +47,7 @@ extern "C" fn lock() {
     }
 }
 
-extern "C" fn unlock() {
+pub(crate) fn unlock() {
     SHARED.taken.store(false, Release);
 }
 
@@ -58,19 +59,6 @@ fn with<R>(f: impl FnOnce(&mut Kept) -> R) -> R {
     unlock();
     result
 }
-
-/// Runs when the program or the extension module is loaded: registered later, it could miss a fork under way.
-#[cfg(all(any(target_os = "linux", target_vendor = "apple"), not(miri)))]
-#[used]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
-#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
-static HOLD_ACROSS_FORK: extern "C" fn() = {
-    extern "C" fn register() {
-        // SAFETY: the handlers only touch the atomic of the lock.
-        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
-    }
-    register
-};
 
 /// Count bytes taken (or, negative, put back).
 pub(super) fn report(change: isize) {
