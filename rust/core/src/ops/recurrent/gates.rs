@@ -15,6 +15,11 @@ fn fusible(tensors: &[&Tensor]) -> bool {
     matches!(dtype, DType::F32 | DType::F64) && tensors.iter().all(|t| t.dtype() == dtype)
 }
 
+/// A result of `n` columns, to be written.
+fn fresh(like: &Tensor, rows: usize, n: usize) -> Result<Tensor> {
+    Tensor::empty_on(Layout::contiguous(&[rows, n]), like.dtype(), like.device())
+}
+
 /// `y * (1 - y)`
 fn bend(y: &Tensor) -> Result<Tensor> {
     y.sub(&y.mul(y)?)
@@ -43,7 +48,7 @@ pub(super) fn lstm(gates: &Tensor, c: &Tensor) -> Result<(Tensor, Tensor)> {
     if !fusible(&[gates, c]) || c.shape() != [rows, width] {
         return lstm_in_steps(gates, c);
     }
-    let empty = |n: usize| Tensor::empty_on(Layout::contiguous(&[rows, n]), gates.dtype(), gates.device());
+    let empty = |n| fresh(gates, rows, n);
     let (acts, next, h) = (empty(5 * width)?, empty(width)?, empty(width)?);
     let (sums, before) = (gates.contiguous_data()?, c.contiguous_data()?);
     backend(gates.device()).lstm_step(width, sums.raw(), before.raw(), acts.raw(), next.raw(), h.raw())?;
@@ -59,7 +64,7 @@ pub(super) fn lstm(gates: &Tensor, c: &Tensor) -> Result<(Tensor, Tensor)> {
             let acts = acts.get(ctx)?;
             let (c, dh) = (c.contiguous_data()?, dh.map(Tensor::contiguous_data).transpose()?);
             let dnext = dnext.map(Tensor::contiguous_data).transpose()?;
-            let empty = |n: usize| Tensor::empty(&[rows, n], acts.dtype());
+            let empty = |n| fresh(&acts, rows, n);
             let (dgates, dc) = (empty(4 * width)?, empty(width)?);
             let (dnext, dh) = (dnext.as_ref().map(Tensor::raw), dh.as_ref().map(Tensor::raw));
             backend(acts.device()).lstm_step_backward(
@@ -120,7 +125,7 @@ pub(super) fn gru(x: &Tensor, hidden: &Tensor, h: &Tensor) -> Result<Tensor> {
         return gru_in_steps(x, hidden, h);
     }
     let (rows, width) = (h.shape()[0], h.shape()[1]);
-    let empty = |n: usize| Tensor::empty_on(Layout::contiguous(&[rows, n]), x.dtype(), x.device());
+    let empty = |n| fresh(x, rows, n);
     let (acts, next) = (empty(3 * width)?, empty(width)?);
     let (from, by, before) = (x.contiguous_data()?, hidden.contiguous_data()?, h.contiguous_data()?);
     backend(x.device()).gru_step(width, from.raw(), by.raw(), before.raw(), acts.raw(), next.raw())?;
@@ -138,7 +143,7 @@ pub(super) fn gru(x: &Tensor, hidden: &Tensor, h: &Tensor) -> Result<Tensor> {
             }
             let (acts, g) = (acts.get(ctx)?, g.contiguous_data()?);
             let (hidden, h) = (hidden.contiguous_data()?, h.contiguous_data()?);
-            let empty = |n: usize| Tensor::empty(&[rows, n], acts.dtype());
+            let empty = |n| fresh(&acts, rows, n);
             let (dx, dhidden, dh) = (empty(3 * width)?, empty(3 * width)?, empty(width)?);
             backend(acts.device()).gru_step_backward(
                 width,
