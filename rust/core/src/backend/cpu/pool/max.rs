@@ -1,7 +1,7 @@
 //! Max pooling. The place of a maximum is its number within the plane, row by row, as PyTorch counts. Of equal numbers
 //! the first wins; a NaN wins over any number, and the last NaN over the others.
 
-use super::{Chosen, Pool, with_stride};
+use super::{Chosen, Pool};
 use crate::dtype::{Element, Real};
 use crate::parallel::{Out, chunks, rows};
 use crate::simd::vectorize;
@@ -12,31 +12,23 @@ pub fn max_pool<T: Element>(d: Pool, x: &[T], y: &mut [T], place: Option<&mut [i
         return;
     }
     let (y, place) = (Out::new(y), place.map(Out::new));
-    let (oh, ow) = (d.out_rows(), d.out[2]);
+    let out = d.out_plane();
     chunks(d.planes, d.grain(), |planes| {
         vectorize(
             #[inline(always)]
             || {
-                let mut which = vec![0i32; ow];
+                let mut windows = (!d.is_halving()).then(|| Windows::new(d));
+                let mut which = vec![0i32; d.out[2]];
                 for plane in planes {
                     let x = &x[plane * d.plane()..][..d.plane()];
-                    for row in 0..oh {
-                        let at = (plane * oh + row) * ow;
-                        // SAFETY: every plane is worked on by one thread.
-                        let y = unsafe { y.range(at..at + ow) };
-                        if d.is_halving() {
-                            let (w, at) = (d.size[2], 2 * row * d.size[2]);
-                            halving(&x[at..at + w], &x[at + w..at + 2 * w], at as i32, y, &mut which);
-                        } else {
-                            with_stride!(d.stride[2], windows::<T>(&d, x, row, y, &mut which));
-                        }
-                        if let Some(place) = &place {
-                            // SAFETY: as above.
-                            let place = unsafe { place.range(at..at + ow) };
-                            for (p, &w) in place.iter_mut().zip(&which) {
-                                *p = i64::from(w);
-                            }
-                        }
+                    let own = plane * out..(plane + 1) * out;
+                    // SAFETY: every plane is worked on by one thread.
+                    let y = unsafe { y.range(own.clone()) };
+                    // SAFETY: as above.
+                    let place = place.as_ref().map(|p| unsafe { p.range(own) });
+                    match &mut windows {
+                        Some(windows) => windows.plane(x, y, place),
+                        None => halvings(&d, x, y, place, &mut which),
                     }
                 }
             },
@@ -53,6 +45,21 @@ fn take<T: Element>(best: T, which: i32, v: T, place: i32) -> (T, i32) {
     (if wins { v } else { best }, if wins { place } else { which })
 }
 
+/// All windows of 2x2 of a plane.
+#[inline(always)]
+fn halvings<T: Element>(d: &Pool, x: &[T], y: &mut [T], mut place: Option<&mut [i64]>, which: &mut [i32]) {
+    let (w, ow) = (d.size[2], d.out[2]);
+    for (row, y) in y.chunks_exact_mut(ow).enumerate() {
+        let at = 2 * row * w;
+        halving(&x[at..at + w], &x[at + w..at + 2 * w], at as i32, y, which);
+        if let Some(place) = &mut place {
+            for (p, &w) in place[row * ow..(row + 1) * ow].iter_mut().zip(&*which) {
+                *p = i64::from(w);
+            }
+        }
+    }
+}
+
 /// One row of outputs from two rows of inputs; `at` is the place of the first.
 #[inline(always)]
 fn halving<T: Element>(top: &[T], bottom: &[T], at: i32, y: &mut [T], which: &mut [i32]) {
@@ -67,34 +74,184 @@ fn halving<T: Element>(top: &[T], bottom: &[T], at: i32, y: &mut [T], which: &mu
     }
 }
 
-/// One row of outputs, place by place of the window. `S` is the stride along the row, or 0 for any other.
-#[inline(always)]
-fn windows<T: Element, const S: usize>(d: &Pool, x: &[T], row: usize, y: &mut [T], which: &mut [i32]) {
-    const NOTHING: i32 = -1;
-    let stride = if S == 0 { d.stride[2] } else { S };
-    y.fill(T::from_f64(f64::NEG_INFINITY));
-    which.fill(NOTHING);
-    for i in d.rows_of(row) {
-        let x = &x[i * d.size[2]..][..d.size[2]];
-        for k in 0..d.kernel[2] {
-            let (range, first) = d.inside(k);
-            if range.is_empty() {
-                continue;
+/// Windows of any size: the best columns of each row of the volume, found once and kept for as long as windows need
+/// them, then the best of those rows. Equal numbers go to the first in either step, so to the first of the window.
+struct Windows<T> {
+    d: Pool,
+    /// Outputs in a row, in whole `LANES`.
+    wide: usize,
+    /// One row of the volume between its padding, every column of one remainder by the stride after the other: the
+    /// windows' columns `k` are then neighbours.
+    apart: Vec<T>,
+    /// Columns of one remainder.
+    long: usize,
+    /// For each column of a window where its numbers begin in `apart`, and its distance from the first.
+    taps: Vec<(usize, i32)>,
+    /// The first column inside the volume of every window of a row.
+    first: Vec<i32>,
+    /// The best columns of the last rows, `row % kept`, and the columns they were found in.
+    kept: usize,
+    values: Vec<T>,
+    columns: Vec<i32>,
+    /// The rows that the windows of one row of outputs see.
+    seen: Vec<usize>,
+}
+
+/// The place of a window that lies in the padding altogether.
+const NOTHING: i32 = -1;
+const LANES: usize = 16;
+
+impl<T: Element> Windows<T> {
+    fn new(d: Pool) -> Self {
+        let (stride, kernel, dilation) = (d.stride[2], d.kernel[2], d.dilation[2]);
+        let wide = d.out[2].next_multiple_of(LANES);
+        let long = (wide + (kernel - 1) * dilation / stride).max((d.size[2] + d.pad[2]).div_ceil(stride));
+        let shifts = (0..kernel).map(|k| k * dilation);
+        let first = |o: usize| (0..kernel).find_map(|k| d.place(2, o, k)).map_or(NOTHING, |i| i as i32);
+        let rows = d.size[0] * d.size[1];
+        let kept = if d.size[0] == 1 { rows.min((d.kernel[1] - 1) * d.dilation[1] + 1) } else { rows };
+        Windows {
+            d,
+            wide,
+            apart: vec![lowest(); stride * long],
+            long,
+            taps: shifts.map(|s| (s % stride * long + s / stride, s as i32)).collect(),
+            first: (0..wide).map(first).collect(),
+            kept,
+            values: vec![lowest(); kept * wide],
+            columns: vec![NOTHING; kept * wide],
+            seen: Vec::new(),
+        }
+    }
+
+    /// Find the best columns of row `i` of the volume.
+    #[inline(always)]
+    fn keep(&mut self, i: usize, x: &[T]) {
+        let (stride, pad) = (self.d.stride[2], self.d.pad[2]);
+        for r in 0..stride.min(x.len()) {
+            let to = &mut self.apart[(r + pad) % stride * self.long + (r + pad) / stride..];
+            let to = &mut to[..(x.len() - r).div_ceil(stride)];
+            match stride {
+                1 => to.copy_from_slice(x),
+                2 => {
+                    let (pairs, rest) = x[r..].as_chunks::<2>();
+                    for (to, x) in to.iter_mut().zip(pairs) {
+                        *to = x[0];
+                    }
+                    if let ([x], Some(to)) = (rest, to.last_mut()) {
+                        *to = *x;
+                    }
+                }
+                _ => to.iter_mut().zip(x[r..].iter().step_by(stride)).for_each(|(to, &x)| *to = x),
             }
-            let place = (i * d.size[2] + first) as i32;
-            let x = &x[first..];
-            let (y, which) = (&mut y[range.clone()], &mut which[range]);
-            // Checked once here instead of at every step.
-            let x = &x[..(y.len() - 1) * stride + 1];
-            for (j, (y, which)) in y.iter_mut().zip(which).enumerate() {
-                let v = x[j * stride];
-                let best = if *which == NOTHING { v } else { *y };
-                let here = place + (j * stride) as i32;
-                let from = if *which == NOTHING { here } else { *which };
-                (*y, *which) = take(best, from, v, here);
+        }
+        let mut steps = [0; LANES];
+        for (l, step) in steps.iter_mut().enumerate() {
+            *step = (l * stride) as i32 - pad as i32;
+        }
+        let at = i % self.kept * self.wide;
+        let values = self.values[at..at + self.wide].as_chunks_mut::<LANES>().0;
+        let columns = self.columns[at..at + self.wide].as_chunks_mut::<LANES>().0;
+        let blocks = values.iter_mut().zip(columns).zip(self.first.as_chunks::<LANES>().0);
+        for (j, ((values, columns), first)) in blocks.enumerate() {
+            (*values, *columns) = best_columns(&self.taps, &self.apart[j * LANES..], *first, &steps);
+            for step in &mut steps {
+                *step += (LANES * stride) as i32;
             }
         }
     }
+
+    /// All windows of a plane.
+    #[inline(always)]
+    fn plane(&mut self, x: &[T], y: &mut [T], mut place: Option<&mut [i64]>) {
+        let (w, ow, mut next) = (self.d.size[2], self.d.out[2], 0);
+        let outside = self.first[..ow].contains(&NOTHING);
+        for (row, y) in y.chunks_exact_mut(ow).enumerate() {
+            self.seen.clear();
+            self.seen.extend(self.d.rows_of(row));
+            while self.seen.last().is_some_and(|&last| next <= last) {
+                self.keep(next, &x[next * w..][..w]);
+                next += 1;
+            }
+            for at in (0..ow).step_by(LANES) {
+                let (best, mut which) = self.best_rows(at);
+                if outside {
+                    for (which, &first) in which.iter_mut().zip(&self.first[at..]) {
+                        *which = if first == NOTHING { NOTHING } else { *which };
+                    }
+                }
+                let n = LANES.min(ow - at);
+                y[at..at + n].copy_from_slice(&best[..n]);
+                if let Some(place) = &mut place {
+                    for (place, &which) in place[row * ow + at..][..n].iter_mut().zip(&which) {
+                        *place = i64::from(which);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The best of the rows that are seen, for the windows from `at` on. A function of its own, so that the compiler
+    /// sees the vectors in it.
+    #[inline(always)]
+    fn best_rows(&self, at: usize) -> ([T; LANES], [i32; LANES]) {
+        vectorize(
+            #[inline(always)]
+            || {
+                let (mut best, mut which) = ([lowest(); LANES], [NOTHING; LANES]);
+                for (k, &i) in self.seen.iter().enumerate() {
+                    let from = i % self.kept * self.wide + at;
+                    let (values, columns) = (row_of(&self.values, from), row_of(&self.columns, from));
+                    let row = (i * self.d.size[2]) as i32;
+                    if k == 0 {
+                        for l in 0..LANES {
+                            (best[l], which[l]) = (values[l], columns[l] + row);
+                        }
+                        continue;
+                    }
+                    for l in 0..LANES {
+                        (best[l], which[l]) = take(best[l], which[l], values[l], columns[l] + row);
+                    }
+                }
+                (best, which)
+            },
+        )
+    }
+}
+
+/// The best column of `LANES` windows; the first window's columns are `taps` from `x` on, the places of the windows
+/// `steps`. A function of its own, as `best_rows`.
+#[inline(always)]
+fn best_columns<T: Element>(
+    taps: &[(usize, i32)],
+    x: &[T],
+    first: [i32; LANES],
+    steps: &[i32; LANES],
+) -> ([T; LANES], [i32; LANES]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            let (mut best, mut which) = ([lowest(); LANES], first);
+            for &(from, shift) in taps {
+                let x: &[T; LANES] = row_of(x, from);
+                for l in 0..LANES {
+                    (best[l], which[l]) = take(best[l], which[l], x[l], shift + steps[l]);
+                }
+            }
+            (best, which)
+        },
+    )
+}
+
+/// What no number is less than. It stands in the padding, where it beats nothing.
+#[inline(always)]
+fn lowest<T: Element>() -> T {
+    T::from_f64(f64::NEG_INFINITY)
+}
+
+#[inline(always)]
+fn row_of<T>(x: &[T], from: usize) -> &[T; LANES] {
+    x[from..].first_chunk().expect("whole lanes were made")
 }
 
 /// `dx` gets `dy` of every window at the place of its maximum, added up where windows share it; 0 elsewhere.

@@ -7,9 +7,10 @@
 //!   adaptive.rs -> mean or maximum of windows that divide the volume into a given number of parts
 //!   fraction.rs -> maximum of windows that begin at random places
 //!   unpool.rs   -> numbers put back where they were found
-//! Threads own planes. The windows of one output row are worked on side by side: for each place in the window one loop
-//! along the row, with the stride known to the compiler for 1 and 2. Windows of 2x2 that step by 2 have loops of their
-//! own, which read each number once.
+//! Threads own planes. The windows of one output row are worked on side by side. A mean takes one loop along the row for
+//! each place in the window, with the stride known to the compiler for 1 and 2; a maximum the best columns of each row
+//! first, which the windows above one another share. Windows of 2x2 that step by 2 have loops of their own, which read
+//! each number once.
 
 mod adaptive;
 mod avg;
