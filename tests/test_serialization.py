@@ -8,6 +8,7 @@ import pickle
 import pickletools
 import struct
 import zipfile
+import zlib
 from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 import tensorrs as torch
 from tensorrs import nn
+from tensorrs.serialization import zipped
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
@@ -485,6 +487,81 @@ def test_an_archive_is_pytorchs(tmp_path: Path) -> None:
     assert {"model/data/0", "model/data/1"} < set(names)
     named = {argument for op, argument, _ in pickletools.genops(code) if op.name == "GLOBAL"}
     assert named == {"torch._utils _rebuild_tensor_v2", "torch FloatStorage", "torch LongStorage", "collections OrderedDict"}  # fmt: skip
+
+
+def test_an_archive_may_lie_behind_4_gib(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    with path.open("wb") as f:
+        f.seek(5 << 30)
+        torch.save({"x": torch.arange(3.0)}, f)
+    with zipfile.ZipFile(path) as z:
+        assert z.testzip() is None
+        assert all(info.header_offset >= 5 << 30 for info in z.infolist())
+    with path.open("rb") as f:
+        f.seek(5 << 30)
+        assert torch.load(f)["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("large", [100, 1 << 20])
+def test_the_fields_of_large_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int) -> None:
+    """As if 4 GiB were less: Python's reader and the library's understand the wide fields."""
+    monkeypatch.setattr(zipped, "_LARGE", large)
+    path, x = tmp_path / "model.pth", torch.arange(1 << 18)
+    torch.save({"x": x, "y": x[:3].clone()}, path)
+    with zipfile.ZipFile(path) as z:
+        assert z.testzip() is None
+        assert z.getinfo("model/data/0").file_size == 8 << 18
+    assert torch.load(path)["x"].equal(x)
+    assert torch.load(path)["y"].tolist() == [0, 1, 2]
+
+
+def test_many_entries() -> None:
+    f = io.BytesIO()
+    writer = zipped.ZipWriter(f)
+    for i in range(0x10001):
+        writer.add(f"a/{i}", b"x")
+    writer.close()
+    with zipfile.ZipFile(f) as z:
+        assert len(z.namelist()) == 0x10001
+        assert z.read("a/65536") == b"x"
+
+
+def test_a_file_that_cannot_tell_its_place() -> None:
+    class Sink:
+        data = b""
+
+        def write(self, data: Any) -> None:
+            self.data += data
+
+    sink = Sink()
+    torch.save([torch.ones(3)], sink)
+    assert torch.load(io.BytesIO(sink.data))[0].tolist() == [1, 1, 1]
+
+
+def test_a_damaged_tensor_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    torch.save(torch.arange(1 << 19), path)
+    data = bytearray(path.read_bytes())
+    data[2 << 20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RuntimeError, match="checksum"):
+        torch.load(path)
+
+
+def test_a_large_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    for k in range(3):
+        torch.save([torch.full((3_000_001,), float(k)), torch.tensor([k])], path)
+        large, small = torch.load(path)
+        assert (large.shape, large[0].item(), large[-1].item(), small.item()) == ((3_000_001,), k, k, k)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.pth"]
+
+
+@pytest.mark.parametrize("name", [*FLOATS, *INTEGERS])
+def test_checksums(name: str) -> None:
+    for n in (0, 1, 63, 4097):
+        x = torch.arange(n).to(getattr(torch, name))
+        assert torch._C.crc32(x) == zlib.crc32(torch._C.tensor_to_bytes(x))
 
 
 # safetensors

@@ -164,6 +164,7 @@ SPECIAL = {
     ("conv_tbc", "pad"): "builtins.int", ("embedding_bag", "mode"): "builtins.int",
     **{("_linalg_lu_unpack", name): "builtins.bool" for name in ("data", "permutation")},
     **{("instance_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
+    **{("start_writing", name): "builtins.int" for name in ("file", "begin", "size")}, ("crc32", "data"): "Tensor",
     **{("unpickle", name): "Any" for name in ("find", "persistent", "build")}, ("unpickle", "text"): "builtins.str",
 }  # fmt: skip
 # `dim` may be several dimensions.
@@ -174,13 +175,13 @@ MANY_DIMS = (
 
 _DTYPES = "dtype get_autocast_dtype to_real get_default_dtype promote_types result_type"
 RETURNS = _table(f"""
-    builtins.int: autocast_increment_nesting autocast_decrement_nesting dim ndimension numel nelement element_size data_ptr storage_offset get_num_threads get_num_interop_threads get_device __len__ __int__ __index__ __hash__ initial_seed seed ndim itemsize nbytes _version output_nr _register_hook _register_post_accumulate_grad_hook _register_prehook _sequence_nr
+    builtins.int: crc32 autocast_increment_nesting autocast_decrement_nesting dim ndimension numel nelement element_size data_ptr storage_offset get_num_threads get_num_interop_threads get_device __len__ __int__ __index__ __hash__ initial_seed seed ndim itemsize nbytes _version output_nr _register_hook _register_post_accumulate_grad_hook _register_prehook _sequence_nr
     builtins.bool: is_autocast_available is_autocast_cache_enabled is_autocast_enabled is_conj is_neg is_contiguous is_floating_point is_complex is_signed is_inference is_same_size is_nonzero is_set_to equal allclose __bool__ __contains__ is_grad_enabled is_inference_mode_enabled is_anomaly_enabled can_cast requires_grad is_leaf retains_grad is_cpu is_cuda is_meta is_sparse is_quantized _is_view
     builtins.float: __float__
     builtins.complex: __complex__
     builtins.str: __repr__ __str__ __format__ name get_cpu_capability
     builtins.bytes: tensor_to_bytes safetensors_write
-    None: clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
+    None: start_writing clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
     _Dtype: {_DTYPES}
     _Device: device get_default_device
     Size: shape

@@ -186,6 +186,17 @@ class _Zip(_Source):
             raise self.broken(f"entry {name} is damaged: its checksum is wrong")
         return data
 
+    def fill(self, x: Tensor, name: str) -> Tensor:
+        """Read an entry straight into the memory of a tensor."""
+        offset, size = self.place(name)
+        self.file.seek(offset)
+        if self.file.readinto(memoryview(x.view(tensorrs.uint8))) != size:  # type: ignore[arg-type]
+            raise self.broken(f"entry {name} is truncated")
+        crc = self.entries[self.folder + name].CRC
+        if crc and _C.crc32(x) != crc:
+            raise self.broken(f"entry {name} is damaged: its checksum is wrong")
+        return x
+
     def place(self, name: str) -> tuple[int, int]:
         info = self.entries.get(self.folder + name)
         if info is None:
@@ -214,7 +225,10 @@ class _Zip(_Source):
             if offset % dtype.itemsize == 0 and dtype is not tensorrs.bool:
                 return _C.frombuffer(self.mapped, dtype=dtype, count=numel, offset=offset)
             self.left += numel * dtype.itemsize
-        return _C.tensor_from_bytes(self.entry(name), dtype, (numel,))
+        if info is None or numel == 0 or dtype is tensorrs.bool:
+            # What is not there is told, and of a bool it is looked at whether it is one.
+            return _C.tensor_from_bytes(self.entry(name), dtype, (numel,))
+        return self.fill(_C.empty(numel, dtype=dtype), name)
 
 
 class _Legacy(_Source):

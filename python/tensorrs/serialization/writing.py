@@ -1,4 +1,4 @@
-"""Writing `.pth` files: the pickle's opcodes, the zip archive, the atomic replacement of a file.
+"""Writing `.pth` files: the pickle's opcodes, the entries of the archive, the atomic replacement of a file.
 
 The pickle names PyTorch's functions (`torch._utils._rebuild_tensor_v2`), so the library's own pickler, which looks
 names up where it writes them, cannot make it.
@@ -6,12 +6,16 @@ names up where it writes them, cannot make it.
 
 from __future__ import annotations
 
+import _thread
+import io
 import os
 import struct
 from collections import Counter, OrderedDict
 
 import tensorrs
+from tensorrs import _C
 from tensorrs._C import Tensor
+from tensorrs.serialization.zipped import ZipWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Archive", "replace_file"]
 
 _MAX_DEPTH = 200
-_ALIGN = 64
 # The names of PyTorch's typed storages.
 STORAGES = {
     "bool": "BoolStorage",
@@ -266,30 +269,16 @@ class Archive:
     # The archive
 
     def write(self, f: Any) -> None:
-        """All entries, uncompressed, each beginning at a multiple of 64 bytes."""
-        import zipfile
-
-        with zipfile.ZipFile(f, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            self.entry(archive, "data.pkl", bytes(self.code))
-            self.entry(archive, ".format_version", b"1")
-            self.entry(archive, ".storage_alignment", str(_ALIGN).encode())
-            self.entry(archive, "byteorder", b"little")
-            for number, data, _ in self.memory.values():
-                flat: Any = data.cpu().view(dtype=tensorrs.uint8)
-                self.entry(archive, f"data/{number}", memoryview(flat))
-            self.entry(archive, "version", b"3\n")
-
-    def entry(self, archive: Any, name: str, data: bytes | memoryview) -> None:
-        """Write one entry of the archive, its data aligned."""
-        import zipfile
-
-        info = zipfile.ZipInfo(f"{self.name}/{name}")
-        large = len(data) >= 1 << 31
-        # The local header, with 20 bytes for the size of a large entry, then an extra field that fills up.
-        begin = archive.fp.tell() + 30 + len(info.filename.encode()) + (20 if large else 0) + 4
-        info.extra = b"FB" + struct.pack("<H", -begin % _ALIGN) + b"Z" * (-begin % _ALIGN)
-        with archive.open(info, "w", force_zip64=large) as entry:
-            entry.write(data)
+        """All entries, uncompressed, the tensors' bytes straight from their memory."""
+        archive = ZipWriter(f)
+        archive.add(f"{self.name}/data.pkl", bytes(self.code))
+        archive.add(f"{self.name}/.format_version", b"1")
+        archive.add(f"{self.name}/.storage_alignment", b"64")
+        archive.add(f"{self.name}/byteorder", b"little")
+        for number, data, _ in self.memory.values():
+            archive.add(f"{self.name}/data/{number}", data.cpu().reshape(-1).view(dtype=tensorrs.uint8))
+        archive.add(f"{self.name}/version", b"3\n")
+        archive.close()
 
 
 def _memory(x: Tensor) -> Any:
@@ -355,13 +344,13 @@ def replace_file(path: str | bytes, write: Callable[[Any], None]) -> None:
         return
     temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
-        with open(temporary, "xb") as f:
+        with io.BufferedWriter(_Flowing(temporary, "xb")) as f:
             write(f)
             f.flush()
             os.fsync(f.fileno())
         if os.path.exists(path):
             os.chmod(temporary, os.stat(path).st_mode & 0o7777)
-        os.replace(temporary, path)
+        _rename(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
@@ -372,3 +361,28 @@ def replace_file(path: str | bytes, write: Callable[[Any], None]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+class _Flowing(io.FileIO):
+    """A file whose bytes start for the disk while it is being written, so that `fsync` at its end is short."""
+
+    def write(self, data: Any) -> int:
+        """Write up to 4 MiB of the data."""
+        begin = self.tell() if len(data) >= 1 << 20 else -1
+        size = super().write(memoryview(data)[: 4 << 20])
+        if begin >= 0:
+            _C.start_writing(self.fileno(), begin, size)
+        return size
+
+
+def _rename(temporary: str, path: str) -> None:
+    """Put a file in the place of another one, which is freed behind the caller's back if it is large."""
+    old = None
+    if os.name == "posix" and os.path.exists(path) and os.stat(path).st_size >= 1 << 20:
+        # While it is open the file stays; giving back its blocks takes as long as writing them.
+        old = os.open(path, os.O_RDONLY)
+    try:
+        os.replace(temporary, path)
+    finally:
+        if old is not None:
+            _thread.start_new_thread(os.close, (old,))

@@ -7,6 +7,7 @@ mod border;
 mod buffer;
 mod device;
 mod dlpack;
+mod files;
 mod function;
 mod interop;
 mod node;
@@ -37,6 +38,8 @@ mod module {
     use crate::device::{PyDevice, get_default_device, set_default_device};
     #[pymodule_export]
     use crate::dlpack::from_dlpack;
+    #[pymodule_export]
+    use crate::files::{crc32, start_writing};
     #[pymodule_export]
     use crate::function::Function;
     #[pymodule_export]
