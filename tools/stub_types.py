@@ -165,6 +165,7 @@ SPECIAL = {
     **{("_linalg_lu_unpack", name): "builtins.bool" for name in ("data", "permutation")},
     **{("instance_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
     **{("start_writing", name): "builtins.int" for name in ("file", "begin", "size")}, ("crc32", "data"): "Tensor",
+    **{("equip_module", name): "Any" for name in ("module", "hooks", "hooked")},
     **{("unpickle", name): "Any" for name in ("find", "persistent", "build")}, ("unpickle", "text"): "builtins.str",
 }  # fmt: skip
 # `dim` may be several dimensions.
@@ -181,7 +182,7 @@ RETURNS = _table(f"""
     builtins.complex: __complex__
     builtins.str: __repr__ __str__ __format__ name get_cpu_capability
     builtins.bytes: tensor_to_bytes safetensors_write
-    None: start_writing clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
+    None: start_writing equip_module stock_layers clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
     _Dtype: {_DTYPES}
     _Device: device get_default_device
     Size: shape

@@ -10,6 +10,7 @@ mod dlpack;
 mod files;
 mod function;
 mod interop;
+mod layers;
 mod node;
 mod numpy_names;
 mod out;
@@ -44,6 +45,10 @@ mod module {
     use crate::function::Function;
     #[pymodule_export]
     use crate::interop::from_numpy;
+    #[pymodule_export]
+    use crate::layers::equip_module;
+    #[pymodule_export]
+    use crate::layers::stock::stock_layers;
     #[pymodule_export]
     use crate::node::{
         _set_anomaly, _set_grad_enabled, _set_inference_mode, PyNode, is_anomaly_enabled, is_grad_enabled,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tensorrs import _C
+from tensorrs.nn import functional
+
 from .activation import (
     CELU,
     ELU,
@@ -387,3 +390,5 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
 ]
+
+_C.stock_layers(globals(), functional)

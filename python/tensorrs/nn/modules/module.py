@@ -1,15 +1,16 @@
 """`Module`, the base of every layer: its attributes, its call and its text.
 
 What concerns hooks, walking the tree, converting and saving stands in the mixins beside this file. A call without
-hooks goes straight to `forward`.
+hooks goes straight to `forward`; the call itself and the look-up of parameters are Rust's.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tensorrs import _C
 from tensorrs._C import Tensor
 from tensorrs.nn._names import indent, typename
 from tensorrs.nn.parameter import Buffer, Parameter
@@ -110,26 +111,13 @@ class Module(TreeMixin, ConvertMixin, StateMixin, HookMixin):
 
     forward: Callable[..., Any] = _forward_unimplemented
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        fields = self.__dict__
-        try:
-            hooked = (
-                fields["_forward_hooks"]
-                or fields["_forward_pre_hooks"]
-                or fields["_backward_hooks"]
-                or fields["_backward_pre_hooks"]
-            )
-        except KeyError:
-            return self._backward_hooks  # the AttributeError of a module whose `__init__` was not called
-        if (
-            hooked
-            or global_forward_hooks
-            or global_forward_pre_hooks
-            or global_backward_hooks
-            or global_backward_pre_hooks
-        ):
-            return HookedCall(self, args, kwargs).run()
-        return self.forward(*args, **kwargs)
+    if TYPE_CHECKING:
+        # Both are written in Rust, see the end of this file.
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """`forward`, with the hooks around it."""
+
+        def __getattr__(self, name: str) -> Any:
+            """What is not in `__dict__`: parameters, buffers and submodules."""
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that is state and no parameter; only a persistent one is in `state_dict()`."""
@@ -207,23 +195,6 @@ class Module(TreeMixin, ConvertMixin, StateMixin, HookMixin):
             if out is not None:
                 module = out
         self._modules[name] = module
-
-    # Called for what is not in `__dict__`, as parameters, buffers and submodules are.
-    def __getattr__(self, name: str) -> Any:
-        fields = self.__dict__
-        if "_parameters" in fields:
-            found = fields["_parameters"]
-            if name in found:
-                return found[name]
-        if "_buffers" in fields:
-            found = fields["_buffers"]
-            if name in found:
-                return found[name]
-        if "_modules" in fields:
-            found = fields["_modules"]
-            if name in found:
-                return found[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = self.__dict__
@@ -322,3 +293,10 @@ class Module(TreeMixin, ConvertMixin, StateMixin, HookMixin):
         lines += [f"({name}): {indent(repr(module))}" for name, module in self._modules.items()]
         body = "\n  " + "\n  ".join(lines) + "\n" if lines else ""
         return f"{self._get_name()}({body})"
+
+
+_C.equip_module(
+    Module,
+    [global_forward_hooks, global_forward_pre_hooks, global_backward_hooks, global_backward_pre_hooks],
+    HookedCall,
+)

@@ -105,6 +105,16 @@ sums! {
 #[pyfunction]
 #[pyo3(signature = (input, weight, bias = None))]
 pub fn linear(py: Python<'_>, input: Arg, weight: Arg, bias: Option<Arg>) -> PyResult<Py<PyTensor>> {
-    let out_features = weight.0.shape().first().copied().unwrap_or(1);
-    run(py, input.0.numel() * out_features, || input.0.linear(&weight.0, bias.as_ref().map(|b| &b.0)))
+    linear_of(py, &input.0, &weight.0, bias.as_ref().map(|b| &b.0))
+}
+
+/// As `linear`, for the layer.
+pub fn linear_of(
+    py: Python<'_>,
+    input: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> PyResult<Py<PyTensor>> {
+    let out_features = weight.shape().first().copied().unwrap_or(1);
+    run(py, input.numel() * out_features, || input.linear(weight, bias))
 }
