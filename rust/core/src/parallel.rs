@@ -140,6 +140,12 @@ impl<T> Out<T> {
         self.1 == 0
     }
 
+    /// Element 0, for kernels that write single elements. What `range` asks for holds for them.
+    #[inline(always)]
+    pub fn ptr(&self) -> *mut T {
+        self.0
+    }
+
     /// # Safety
     /// The slice given to `new` is still borrowed, and ranges that are alive at the same time do not overlap.
     #[allow(clippy::mut_from_ref)]

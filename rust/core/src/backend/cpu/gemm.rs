@@ -71,6 +71,12 @@ impl<'a, T: Copy> Mat<'a, T> {
         Self { data, rows, cols, row_stride, col_stride, life: PhantomData }
     }
 
+    /// The matrix whose columns all are `data`.
+    pub fn columns_of(data: &'a [T], cols: usize) -> Self {
+        // SAFETY: a row for each element.
+        unsafe { Self::from_ptr(data.as_ptr(), data.len(), cols, 1, 0) }
+    }
+
     /// The transposed matrix.
     #[inline(always)]
     pub fn t(self) -> Self {
@@ -108,6 +114,10 @@ impl<'a, T> MatMut<'a, T> {
         col_stride: isize,
     ) -> Self {
         Self { data, rows, cols, row_stride, col_stride, life: PhantomData }
+    }
+
+    pub fn cols(&self) -> usize {
+        self.cols
     }
 
     #[inline(always)]

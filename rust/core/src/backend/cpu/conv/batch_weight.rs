@@ -13,7 +13,7 @@
 
 use super::batch::{cut, turn_in};
 use super::register::{HasRegisters, Kernel, Register, Scratch};
-use super::{Conv2d, matmul};
+use super::{Conv2d, slots};
 use crate::parallel::{Out, tasks};
 use std::ops::Range;
 
@@ -32,9 +32,9 @@ pub(super) fn backward_weight<T: HasRegisters>(d: &Conv2d, x: &[T], dy: &[T], dw
     let blocks = d.n.div_ceil(T::lanes());
     let each = blocks.div_ceil(SLOTS);
     let slots = blocks.div_ceil(each);
-    let mut parts = Scratch::new(slots * dw.len());
-    T::with_register(Slots { d: *d, x, dy, each, slots, parts: Out::new(parts.numbers()) });
-    matmul::join(parts.numbers(), dw);
+    slots::summed(slots, dw, |parts| {
+        T::with_register(Slots { d: *d, x, dy, each, slots, parts: Out::new(parts) });
+    });
 }
 
 struct Slots<'a, T> {

@@ -13,7 +13,7 @@ pub fn unfold<T: Real>(d: Conv2d, x: &[T], out: &mut [T]) {
     let width = d.kh * d.kw * windows;
     rows(out, width, GRAIN.div_ceil(width.max(1)), |first, block| {
         for (i, out) in block.chunks_exact_mut(width).enumerate() {
-            matmul::columns(&d, &x[(first + i) * plane..][..plane], 1, 0..windows, out);
+            matmul::columns(&d, &x[(first + i) * plane..][..plane], 1, 0..windows, windows, out);
         }
     });
 }

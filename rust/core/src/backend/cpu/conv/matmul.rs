@@ -7,13 +7,16 @@
 
 use super::Conv2d;
 use super::register::Scratch;
-use crate::backend::cpu::gemm::{Gemm, Mat, MatMut, gemm};
+use super::slots::summed;
+use crate::backend::cpu::gemm::{Gemm, Mat, MatMut, gemm, gemm_onto};
 use crate::dtype::Real;
-use crate::parallel::{Out, chunks, tasks};
+use crate::parallel::{Out, tasks};
 use std::ops::Range;
 
 /// Numbers in a tile of columns: half of a small L2 in f32.
 const TILE: usize = 32768;
+/// Pixels that are multiplied at once in a weight gradient: of small planes those of several images, side by side.
+const PIXELS: usize = 256;
 /// Pieces that are enough for the threads to share.
 const PIECES: usize = 16;
 
@@ -65,23 +68,30 @@ fn runs(
     }
 }
 
-/// The columns of some pixels: one row per channel and tap.
-pub(super) fn columns<T: Real>(d: &Conv2d, x: &[T], channels: usize, pixels: Range<usize>, out: &mut [T]) {
-    let (len, step) = (pixels.len(), d.stride[1]);
+/// The columns of some pixels: a row of `width` numbers per channel and tap, of which the first are written.
+pub(super) fn columns<T: Real>(
+    d: &Conv2d,
+    x: &[T],
+    channels: usize,
+    pixels: Range<usize>,
+    width: usize,
+    out: &mut [T],
+) {
+    let step = d.stride[1];
     let out = std::cell::RefCell::new(out);
     runs(
         d,
         channels,
         pixels,
         |row, column, at, n| {
-            let out = &mut out.borrow_mut()[row * len + column..][..n];
+            let out = &mut out.borrow_mut()[row * width + column..][..n];
             if step == 1 {
                 out.copy_from_slice(&x[at..at + n]);
             } else {
                 out.iter_mut().zip(x[at..].iter().step_by(step)).for_each(|(out, &x)| *out = x);
             }
         },
-        |row, range| out.borrow_mut()[row * len..][range].fill(T::ZERO),
+        |row, range| out.borrow_mut()[row * width..][range].fill(T::ZERO),
     );
 }
 
@@ -127,6 +137,14 @@ fn dense_mut<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
     MatMut::new(data, rows, cols, cols, 1)
 }
 
+/// `c = a * b`, with a number of `bias` added to every row.
+fn product<T: Real + Gemm>(a: Mat<T>, b: Mat<T>, bias: Option<&[T]>, c: MatMut<T>) {
+    match bias {
+        Some(bias) => gemm_onto(a, b, Mat::columns_of(bias, c.cols()), c),
+        None => gemm(a, b, c, false),
+    }
+}
+
 pub(super) fn pointwise_forward<T: Real + Gemm>(
     d: &Conv2d,
     x: &[T],
@@ -140,11 +158,13 @@ pub(super) fn pointwise_forward<T: Real + Gemm>(
         let g = i % d.groups;
         // SAFETY: every image and group is worked on by one thread.
         let y = unsafe { y.range(i * o * plane..(i + 1) * o * plane) };
-        for (k, y) in y.chunks_exact_mut(plane).enumerate() {
-            y.fill(bias.map_or(T::ZERO, |b| b[g * o + k]));
-        }
         let x = plane_matrix(&x[i * c * plane..], c, plane, 0..plane);
-        gemm(weight_matrix(d, weight, g, 0, c), x, dense_mut(y, o, plane), true);
+        product(
+            weight_matrix(d, weight, g, 0, c),
+            x,
+            bias.map(|b| &b[g * o..(g + 1) * o]),
+            dense_mut(y, o, plane),
+        );
     });
 }
 
@@ -169,11 +189,9 @@ pub(super) fn forward<T: Real + Gemm>(d: &Conv2d, x: &[T], weight: &[T], bias: O
         let (g, len) = (i % d.groups, pixels.len());
         let mut block = Scratch::new((taps + o) * len);
         let (cols, sums) = block.numbers().split_at_mut(taps * len);
-        columns(d, &x[i * c * d.plane()..], c, pixels.clone(), cols);
-        for (k, sums) in sums.chunks_exact_mut(len).enumerate() {
-            sums.fill(bias.map_or(T::ZERO, |b| b[g * o + k]));
-        }
-        gemm(weight_matrix(d, weight, g, 0, c), dense(cols, taps, len), dense_mut(sums, o, len), true);
+        columns(d, &x[i * c * d.plane()..], c, pixels.clone(), len, cols);
+        let bias = bias.map(|b| &b[g * o..(g + 1) * o]);
+        product(weight_matrix(d, weight, g, 0, c), dense(cols, taps, len), bias, dense_mut(sums, o, len));
         for (k, sums) in sums.chunks_exact(len).enumerate() {
             let at = (i * o + k) * plane;
             // SAFETY: every tile of pixels is worked on by one thread.
@@ -211,70 +229,78 @@ pub(super) fn backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], weight: &[T],
 
 pub(super) fn backward_weight<T: Real + Gemm>(d: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
     let ((c, o), plane, kernel, taps) = (d.per_group(), d.out_plane(), d.kh * d.kw, d.taps());
-    let channels = (256 / kernel).clamp(1, c);
+    // Slots of few pixels would not fill the products: then there are more pieces instead.
+    let columns_of = if d.is_pointwise() && d.n * plane < 4 * PIXELS { 64 } else { 256 };
+    let channels = (columns_of / kernel).clamp(1, c);
     let pieces = c.div_ceil(channels);
     let slots = PIECES.div_ceil(pieces * d.groups).min(d.n);
     let images = d.n.div_ceil(slots);
     let slots = d.n.div_ceil(images);
     let size = dw.len();
-    let run = |parts: &mut [T]| {
+    summed(slots, dw, |parts| {
         let parts = Out::new(parts);
+        let put = |slot: usize, g: usize, first: usize, sums: &[T]| {
+            for (k, sums) in sums.chunks_exact(sums.len() / o).enumerate() {
+                let at = slot * size + (g * o + k) * taps + first * kernel;
+                // SAFETY: every slot and block of channels is worked on by one thread.
+                unsafe { parts.range(at..at + sums.len()) }.copy_from_slice(sums);
+            }
+        };
         tasks(slots * d.groups * pieces, |task| {
             let (slot, g, first) =
                 (task / pieces / d.groups, task / pieces % d.groups, task % pieces * channels);
             let channels = channels.min(c - first);
             let rows = channels * kernel;
+            let mine = slot * images..((slot + 1) * images).min(d.n);
+            let of = |n: usize| {
+                (&x[(n * d.c_in + g * c + first) * d.plane()..], &dy[(n * d.c_out + g * o) * plane..])
+            };
+            let together = (PIXELS / plane).clamp(1, images);
+            if together > 1 {
+                let mut block = Scratch::new(rows * o + (rows + o) * together * plane);
+                let (sums, block) = block.numbers().split_at_mut(rows * o);
+                let (cols, grads) = block.split_at_mut(rows * together * plane);
+                sums.fill(T::ZERO);
+                for from in mine.step_by(together) {
+                    let count = together.min((slot + 1) * images - from).min(d.n - from);
+                    let width = count * plane;
+                    for i in 0..count {
+                        let (x, dy) = of(from + i);
+                        columns(d, x, channels, 0..plane, width, &mut cols[i * plane..]);
+                        for (dy, out) in
+                            dy.chunks_exact(plane).zip(grads[i * plane..].chunks_mut(width)).take(o)
+                        {
+                            out[..plane].copy_from_slice(dy);
+                        }
+                    }
+                    gemm(
+                        dense(grads, o, width),
+                        dense(cols, rows, width).t(),
+                        dense_mut(sums, o, rows),
+                        true,
+                    );
+                }
+                return put(slot, g, first, sums);
+            }
             let width = if d.is_pointwise() { plane } else { tile_width(rows) };
             let mut block = Scratch::new(rows * (o + if d.is_pointwise() { 0 } else { width }));
             let (sums, cols) = block.numbers().split_at_mut(rows * o);
             sums.fill(T::ZERO);
-            for n in slot * images..((slot + 1) * images).min(d.n) {
-                let x = &x[(n * d.c_in + g * c + first) * d.plane()..];
-                let dy = &dy[(n * d.c_out + g * o) * plane..];
+            for n in mine {
+                let (x, dy) = of(n);
                 for tile in 0..plane.div_ceil(width) {
                     let pixels = pixels(tile, width, d);
                     let dy = plane_matrix(dy, o, plane, pixels.clone());
                     let cols = if d.is_pointwise() {
                         plane_matrix(x, rows, plane, pixels)
                     } else {
-                        columns(d, x, channels, pixels.clone(), cols);
+                        columns(d, x, channels, pixels.clone(), pixels.len(), cols);
                         dense(cols, rows, pixels.len())
                     };
                     gemm(dy, cols.t(), dense_mut(sums, o, rows), true);
                 }
             }
-            for (k, sums) in sums.chunks_exact(rows).enumerate() {
-                let at = slot * size + (g * o + k) * taps + first * kernel;
-                // SAFETY: every slot and block of channels is worked on by one thread.
-                unsafe { parts.range(at..at + rows) }.copy_from_slice(sums);
-            }
+            put(slot, g, first, sums);
         });
-    };
-    if slots == 1 {
-        return run(dw);
-    }
-    let mut parts = Scratch::new(slots * size);
-    run(parts.numbers());
-    join(parts.numbers(), dw);
-}
-
-/// `out` = the sum of the slots, each as long as `out`, added in pairs of neighbours so that the error stays small.
-pub(super) fn join<T: Real>(slots: &mut [T], out: &mut [T]) {
-    let size = out.len();
-    let (slots, out) = (Out::new(slots), Out::new(out));
-    let count = slots.len() / size;
-    chunks(size, 8192, |range| {
-        let len = range.len();
-        // SAFETY: ranges do not overlap, nor do the slots.
-        let slot = |i: usize| unsafe { slots.range(i * size + range.start..i * size + range.end) };
-        let mut apart = 1;
-        while apart < count {
-            for i in (0..count - apart).step_by(2 * apart) {
-                slot(i).iter_mut().zip(slot(i + apart)).for_each(|(a, b)| *a += *b);
-            }
-            apart *= 2;
-        }
-        // SAFETY: as above.
-        unsafe { out.range(range.start..range.start + len) }.copy_from_slice(slot(0));
     });
 }

@@ -6,6 +6,8 @@
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
 //!   3x3, stride 1, 48 channels, 256  -> minimal filtering: 16 products instead of 36 (`winograd.rs`), not for the
 //!   tiles of 2x2 outputs               weight gradient
+//!   rows that fill the registers     -> pixels in the vectors, a table of offsets for the taps (`direct.rs`,
+//!                                       `direct_weight.rs`), not for the input gradient of a stride
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
 //!                                       them: no edges inside a vector, so that any stride, dilation and padding runs at
 //!                                       full speed and no tap is computed in vain (`batch.rs`, `batch_weight.rs`)
@@ -19,8 +21,12 @@ mod batch_weight;
 pub mod columns;
 pub mod depth;
 mod depthwise;
+mod direct;
+mod direct_weight;
+mod grid;
 mod matmul;
 mod register;
+mod slots;
 mod winograd;
 
 use crate::backend::cpu::softmax::total;
@@ -118,6 +124,8 @@ pub fn forward<T: HasRegisters>(d: Conv2d, x: &[T], weight: &[T], bias: Option<&
         matmul::pointwise_forward(&d, x, weight, bias, y);
     } else if winograd::fits(&d) {
         winograd::forward(&d, x, weight, bias, y);
+    } else if direct::fits::<T>(&d, batch::fits::<T>(&d)) {
+        direct::forward(&d, x, weight, bias, y);
     } else if batch::fits::<T>(&d) {
         batch::forward(&d, x, weight, bias, y);
     } else {
@@ -136,6 +144,8 @@ pub fn backward_input<T: HasRegisters>(d: Conv2d, dy: &[T], weight: &[T], dx: &m
         matmul::pointwise_backward_input(&d, dy, weight, dx);
     } else if winograd::fits(&d) {
         winograd::backward_input(&d, dy, weight, dx);
+    } else if direct::fits_input::<T>(&d, batch::fits::<T>(&d)) {
+        direct::backward_input(&d, dy, weight, dx);
     } else if batch::fits::<T>(&d) {
         batch::backward_input(&d, dy, weight, dx);
     } else {
@@ -150,8 +160,12 @@ pub fn backward_weight<T: HasRegisters>(d: Conv2d, x: &[T], dy: &[T], dw: &mut [
         dw.fill(T::ZERO);
     } else if d.is_depthwise() {
         depthwise::backward_weight(&d, x, dy, dw);
-    } else if !d.is_pointwise() && batch_weight::fits::<T>(&d) {
+    } else if d.is_pointwise() {
+        matmul::backward_weight(&d, x, dy, dw);
+    } else if d.kh * d.kw > 1 && batch_weight::fits::<T>(&d) {
         batch_weight::backward_weight(&d, x, dy, dw);
+    } else if direct_weight::fits(&d) {
+        direct_weight::backward_weight(&d, x, dy, dw);
     } else {
         matmul::backward_weight(&d, x, dy, dw);
     }

@@ -147,8 +147,9 @@ impl<E: Real> Part<E> {
     unsafe fn pack<V: Vector<E = E>, P: Vector<E = E>, const NV: usize>(&self, room: *mut E) {
         let (x, nr) = (self.x, NV * V::N);
         let first = if self.b_packed { 0 } else { x.n / nr * nr };
-        // Slivers of about 8000 elements a task.
-        let grain = (8192 / (x.k * nr).max(1)).max(1);
+        // Slivers of about 8000 elements a task; wider pieces of long rows.
+        let wide = if x.b_col == 1 { (x.n / nr / TILES).min(8) } else { 1 };
+        let grain = (8192 / (x.k * nr).max(1)).max(wide).max(1);
         let tasks = (x.n - first).div_ceil(nr).div_ceil(grain);
         let room = room as usize;
         spread(self.alone() || tasks <= 1, tasks, |task| {

@@ -91,7 +91,8 @@ unsafe fn rows_of<V: Vector, const R: usize, const NV: usize>(
             _ => accumulate::<V, R, NV>(x),
         }
     };
-    let whole = cols == NV * V::N && target.c_col == 1 && (target.base.is_null() || target.base_col == 1);
+    let whole =
+        cols == NV * V::N && target.c_col == 1 && (target.base.is_null() || matches!(target.base_col, 0 | 1));
     // SAFETY: the caller's promise; registers are stored whole only when all their columns are wanted.
     unsafe { if whole { store_whole(acc, target) } else { store_part(acc, cols, target) } }
 }
@@ -141,7 +142,7 @@ where
 }
 
 /// # Safety
-/// As for `block`; the columns of `c` and of `base` are next to each other and all wanted.
+/// As for `block`; the columns of `c` are next to each other and all wanted, those of `base` too, or all the same.
 #[inline(always)]
 unsafe fn store_whole<V: Vector, const R: usize, const NV: usize>(acc: [[V; NV]; R], target: Target<V::E>) {
     // SAFETY: the caller's promise.
@@ -152,7 +153,11 @@ unsafe fn store_whole<V: Vector, const R: usize, const NV: usize>(acc: [[V; NV];
             for j in 0..NV {
                 let mut sum = acc[i][j];
                 if !target.base.is_null() {
-                    sum = V::load(base.wrapping_add(j * V::N)).add(sum);
+                    let base = match target.base_col {
+                        0 => V::splat(*base),
+                        _ => V::load(base.wrapping_add(j * V::N)),
+                    };
+                    sum = base.add(sum);
                 }
                 sum.store(c.wrapping_add(j * V::N));
             }

@@ -6,6 +6,9 @@ use crate::simd::Vector;
 use crate::storage::alloc;
 use std::ptr::NonNull;
 
+/// Slivers that are filled side by side.
+const SIDE: usize = 8;
+
 /// Memory for the length of one product.
 pub(super) struct Scratch<E> {
     ptr: NonNull<u8>,
@@ -53,6 +56,25 @@ where
     V::E: Real,
 {
     let mut done = 0;
+    if x.line == 1 {
+        // Wide pieces of a step's lines: rows of a large matrix come from memory in order.
+        while x.lines - done >= W {
+            let count = ((x.lines - done) / W).min(SIDE);
+            for p in 0..x.k {
+                let from = x.data.wrapping_offset(p as isize * x.step).wrapping_add(done);
+                for i in 0..count {
+                    // SAFETY: whole slivers of lines that are there.
+                    unsafe {
+                        let from = from.add(i * W).cast::<[V::E; W]>();
+                        out.add((done + i * W) * x.k + p * W)
+                            .cast::<[V::E; W]>()
+                            .write_unaligned(from.read_unaligned());
+                    }
+                }
+            }
+            done += count * W;
+        }
+    }
     while done < x.lines {
         let first = x.data.wrapping_offset(done as isize * x.line);
         let n = (x.lines - done).min(W);
@@ -71,13 +93,6 @@ where
 {
     // SAFETY: all reads are inside the lines, all writes inside `k * W` elements.
     unsafe {
-        if x.lines == W && x.line == 1 {
-            for p in 0..x.k {
-                let from = x.data.wrapping_offset(p as isize * x.step);
-                out.add(p * W).cast::<[V::E; W]>().write_unaligned(from.cast::<[V::E; W]>().read_unaligned());
-            }
-            return;
-        }
         let whole = if x.lines == W && x.step == 1 { transposed::<V, W>(x, out) } else { 0 };
         for i in 0..W {
             let from = x.data.wrapping_offset(i as isize * x.line);
