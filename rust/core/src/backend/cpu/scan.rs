@@ -1,6 +1,7 @@
 //! Running folds along one axis: cumsum, cumprod, cummax, cummin, logcumsumexp.
 //!
-//! Paths: the axis is the last one -> a row at a time; else -> a tile of neighbouring columns walks down it together.
+//! Paths: the axis is the last one -> `TOGETHER` rows at a time, so that the additions of one need not wait for each
+//! other; else -> a tile of neighbouring columns walks down it together.
 //! Every output has one accumulator that takes its elements in order; floats are kept in f64.
 //! `tests::naive` is the definition.
 
@@ -12,6 +13,8 @@ use crate::parallel::{GRAIN, Out, chunks};
 
 /// Columns that walk together.
 const TILE: usize = 64;
+/// Rows that walk together.
+const TOGETHER: usize = 4;
 
 /// Call `put(position, accumulator)` for every element: the accumulator starts as `first(x)` and goes on as
 /// `step(accumulator, x, index along the axis)`.
@@ -27,21 +30,24 @@ fn walk<T: Element, A: Copy>(
         return;
     }
     let Axis { outer, dim, inner } = axis;
+    if inner == 1 {
+        return chunks(outer.div_ceil(TOGETHER), GRAIN.div_ceil(4 * dim * TOGETHER), |r: Range<usize>| {
+            for i in r.start * TOGETHER..(r.end * TOGETHER).min(outer) {
+                // A group that is not full goes row by row.
+                match (i % TOGETHER, outer - i / TOGETHER * TOGETHER >= TOGETHER) {
+                    (0, true) => lines::<T, A, TOGETHER>(i, dim, x, &first, &step, &put),
+                    (_, true) => {}
+                    (_, false) => lines::<T, A, 1>(i, dim, x, &first, &step, &put),
+                }
+            }
+        });
+    }
     let across = inner.div_ceil(TILE);
     let grain = GRAIN.div_ceil(4 * dim * TILE.min(inner));
     chunks(outer * across, grain, |r: Range<usize>| {
         for i in r {
             let at = i / across * dim * inner + i % across * TILE;
             let width = TILE.min(inner - i % across * TILE);
-            if width == 1 {
-                let mut acc = first(x[at]);
-                put(at, acc);
-                for k in 1..dim {
-                    acc = step(acc, x[at + k * inner], k);
-                    put(at + k * inner, acc);
-                }
-                continue;
-            }
             let mut acc = [first(x[at]); TILE];
             for j in 0..width {
                 acc[j] = first(x[at + j]);
@@ -58,6 +64,34 @@ fn walk<T: Element, A: Copy>(
     });
 }
 
+/// `R` rows of `dim` elements from row `from` on, in step.
+#[inline(always)]
+fn lines<T: Element, A: Copy, const R: usize>(
+    from: usize,
+    dim: usize,
+    x: &[T],
+    first: &impl Fn(T) -> A,
+    step: &impl Fn(A, T, usize) -> A,
+    put: &impl Fn(usize, A),
+) {
+    let rows: [&[T]; R] = std::array::from_fn(
+        #[inline(always)]
+        |i| &x[(from + i) * dim..][..dim],
+    );
+    let mut acc = rows.map(
+        #[inline(always)]
+        |row| first(row[0]),
+    );
+    for k in 0..dim {
+        for i in 0..R {
+            if k > 0 {
+                acc[i] = step(acc[i], rows[i][k], k);
+            }
+            put((from + i) * dim + k, acc[i]);
+        }
+    }
+}
+
 /// Writes single elements from several threads.
 #[inline(always)]
 fn set<T>(out: &Out<T>, at: usize, value: T) {
@@ -68,13 +102,29 @@ fn set<T>(out: &Out<T>, at: usize, value: T) {
 /// Running sums, or products: `step` on f64, for floats.
 pub fn floats<T: Element>(axis: Axis, x: &[T], out: &mut [T], step: impl Fn(f64, f64) -> f64 + Sync) {
     let out = Out::new(out);
-    walk(axis, x, T::to_f64, |a, x, _| step(a, x.to_f64()), |at, a| set(&out, at, T::from_f64(a)));
+    walk(
+        axis,
+        x,
+        T::to_f64,
+        #[inline(always)]
+        |a, x, _| step(a, x.to_f64()),
+        #[inline(always)]
+        |at, a| set(&out, at, T::from_f64(a)),
+    );
 }
 
 /// As `floats` for integers.
 pub fn integers(axis: Axis, x: &[i64], out: &mut [i64], step: impl Fn(i64, i64) -> i64 + Sync) {
     let out = Out::new(out);
-    walk(axis, x, |x| x, |a, x, _| step(a, x), |at, a| set(&out, at, a));
+    walk(
+        axis,
+        x,
+        |x| x,
+        #[inline(always)]
+        |a, x, _| step(a, x),
+        #[inline(always)]
+        |at, a| set(&out, at, a),
+    );
 }
 
 /// Running extremes and where they stand: of equal elements the last, and a NaN stays.
@@ -112,8 +162,17 @@ mod tests {
     use super::*;
     use crate::backend::cpu::testing::{close, numbers, same_for_any_thread_count};
 
-    const AXES: [(usize, usize, usize); 8] =
-        [(0, 3, 1), (3, 0, 2), (1, 1, 1), (5, 10, 1), (1, 1000, 1), (4, 10, 35), (2, 7, 130), (300, 16, 64)];
+    const AXES: [(usize, usize, usize); 9] = [
+        (0, 3, 1),
+        (3, 0, 2),
+        (1, 1, 1),
+        (5, 10, 1),
+        (1, 1000, 1),
+        (6, 30, 1),
+        (4, 10, 35),
+        (2, 7, 130),
+        (300, 16, 64),
+    ];
 
     /// Every prefix folded on its own.
     fn naive(a: Axis, x: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
