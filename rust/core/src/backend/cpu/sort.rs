@@ -11,17 +11,29 @@ use super::reduce::Plan;
 use crate::backend::{Kth, View};
 use crate::dtype::{DType, Element};
 use crate::parallel::{GRAIN, chunks};
+use crate::simd::vectorize;
+
+/// Elements that are compared with the bar at once.
+const BLOCK: usize = 64;
 
 /// A number and its index in one integer.
 trait Packed: Ord + Copy + Send {
-    fn pack(key: u64, index: usize) -> Self;
+    /// What numbers of the type become: as wide as they are, so that many fit into a register.
+    type Key: Ord + Copy + Default;
+    fn key(wide: u64) -> Self::Key;
+    fn pack(key: Self::Key, index: usize) -> Self;
     fn index(self) -> usize;
 }
 
 impl Packed for u64 {
+    type Key = u32;
     #[inline(always)]
-    fn pack(key: u64, index: usize) -> u64 {
-        key << 32 | index as u64
+    fn key(wide: u64) -> u32 {
+        wide as u32
+    }
+    #[inline(always)]
+    fn pack(key: u32, index: usize) -> u64 {
+        u64::from(key) << 32 | index as u64
     }
     #[inline(always)]
     fn index(self) -> usize {
@@ -30,6 +42,11 @@ impl Packed for u64 {
 }
 
 impl Packed for u128 {
+    type Key = u64;
+    #[inline(always)]
+    fn key(wide: u64) -> u64 {
+        wide
+    }
     #[inline(always)]
     fn pack(key: u64, index: usize) -> u128 {
         u128::from(key) << 64 | index as u128
@@ -54,11 +71,9 @@ fn key<T: Element>(x: T) -> u64 {
         }
         DType::F32 | DType::F16 | DType::BF16 => {
             let bits = (x.to_f64() as f32 + 0.0).to_bits();
-            u64::from(match (x.is_nan(), bits >> 31 == 1) {
-                (true, _) => u32::MAX,
-                (_, true) => !bits,
-                _ => bits | 1 << 31,
-            })
+            // All bits of a negative number are turned round, of others the sign.
+            let key = bits ^ ((bits as i32 >> 31) as u32 | 1 << 31);
+            u64::from(if x.is_nan() { u32::MAX } else { key })
         }
         DType::I64 => (x.to_i64() as u64) ^ 1 << 63,
         _ => u64::from(x.to_i64() as i32 as u32 ^ 1 << 31),
@@ -108,30 +123,65 @@ impl<T: Element> Row<T> {
         T::DTYPE.size() <= 4 && u32::try_from(self.n).is_ok()
     }
 
+    /// The key of an element, for one order or the other.
+    #[inline(always)]
+    fn key<P: Packed>(self, i: usize, descending: bool) -> P::Key {
+        P::key(if descending { !key(self.get(i)) } else { key(self.get(i)) })
+    }
+
     fn packed<P: Packed>(self, descending: bool) -> impl Iterator<Item = P> {
-        let low = if T::DTYPE.size() <= 4 { 0xFFFF_FFFF } else { u64::MAX };
-        let flip = if descending { low } else { 0 };
-        (0..self.n).map(move |i| P::pack(key(self.get(i)) ^ flip, i))
+        (0..self.n).map(move |i| P::pack(self.key::<P>(i, descending), i))
     }
 
     /// The first `k` in order, for `k` above 0 and below `n`, in any order. What comes after the `k`-th of those seen
-    /// so far is not kept: for a small `k` that is nearly all, and costs one comparison.
+    /// so far is not kept: for a small `k` that is nearly all, and a block of them costs a few vector instructions.
     fn smallest<P: Packed>(self, k: usize, descending: bool) -> Vec<P> {
         let most = (2 * k).max(k + 64).min(self.n);
         let mut best: Vec<P> = Vec::with_capacity(most);
-        let mut bar = None;
-        for p in self.packed(descending) {
-            if bar.is_none_or(|bar| p < bar) {
-                best.push(p);
-                if best.len() == most {
-                    bar = Some(*best.select_nth_unstable(k - 1).1);
-                    best.truncate(k);
+        // An element with the key of the bar comes after it: its index is higher.
+        let mut bar: Option<P::Key> = None;
+        let mut keys = [P::Key::default(); BLOCK];
+        for from in (0..self.n).step_by(BLOCK) {
+            let keys = &mut keys[..BLOCK.min(self.n - from)];
+            let least = self.keys::<P>(from, descending, keys);
+            if bar.is_some_and(|bar| least >= bar) {
+                continue;
+            }
+            for (i, &key) in keys.iter().enumerate() {
+                if bar.is_none_or(|bar| key < bar) {
+                    best.push(P::pack(key, from + i));
+                    if best.len() == most {
+                        let last = *best.select_nth_unstable(k - 1).1;
+                        bar = Some(self.key::<P>(last.index(), descending));
+                        best.truncate(k);
+                    }
                 }
             }
         }
         best.select_nth_unstable(k - 1);
         best.truncate(k);
         best
+    }
+
+    /// The keys of the elements from `from` on, and the least of them.
+    fn keys<P: Packed>(self, from: usize, descending: bool, keys: &mut [P::Key]) -> P::Key {
+        vectorize(
+            #[inline(always)]
+            || {
+                // A step of 1 that the compiler knows of makes vectors.
+                if self.step == 1 {
+                    let row = Row { step: 1, ..self };
+                    keys.iter_mut()
+                        .enumerate()
+                        .for_each(|(i, key)| *key = row.key::<P>(from + i, descending));
+                } else {
+                    keys.iter_mut()
+                        .enumerate()
+                        .for_each(|(i, key)| *key = self.key::<P>(from + i, descending));
+                }
+                keys.iter().fold(keys[0], |least, &key| if key < least { key } else { least })
+            },
+        )
     }
 }
 
