@@ -1,10 +1,12 @@
 //! Pointwise functions of one number: a row each, with value and derivative.
 //!
 //! A row of `float_ops!` reads
-//!     name, name_, "GradName", |x| value, from input|output: |s, g| derivative [, fused |s, g| derivative];
-//! The value is an expression in `x`, the same for f32 and f64. The derivative is one in tensors, so that it can be
-//! differentiated again; `s` is what it was saved for, the function's input or output. `fused`, the same derivative in
-//! numbers, is one loop, and runs when the backward pass is not recorded. Rows are in the files below, a family each.
+//!     name, name_, "GradName", |x| value [, quick test => value], from input|output: |s, g| derivative
+//!         [, fused |s, g| derivative];
+//! The value is an expression in `x`, the same for f32 and f64; `quick` is one for blocks of f32 that pass a test. The
+//! derivative is one in tensors, so that it can be differentiated again; `s` is what it was saved for, the function's
+//! input or output. `fused`, the same derivative in numbers, is one loop, and runs when the backward pass is not
+//! recorded. Rows are in the files below, a family each.
 
 mod exponential;
 mod rounding;
@@ -23,10 +25,10 @@ use crate::tensor::{Tensor, grad_enabled};
 
 /// A row for floats alone. `T` is the type at hand, `p` the row's parameters.
 macro_rules! float_unary_row {
-    ($name:expr, |$x:ident, $p:ident| $value:expr) => {
+    ($name:expr, |$x:ident, $p:ident| $value:expr $(, quick $test:path => $quick:expr)?) => {
         $crate::backend::Unary {
             name: $name,
-            f32: Some($crate::loop1!(f32 => f32, |$x, $p| $value)),
+            f32: Some($crate::loop1!(f32 => f32, |$x, $p| $value $(, quick $test => $quick)?)),
             f64: Some($crate::loop1!(f64 => f64, |$x, $p| $value)),
             ints: None,
             bool: None,
@@ -64,14 +66,16 @@ macro_rules! fused_row {
 
 /// Functions of floats; integers are converted to the default float type. See the head of this file for a row.
 macro_rules! float_ops {
-    ($($(#[$doc:meta])* $name:ident, $inplace:ident, $grad:literal, |$x:ident| $value:expr,
+    ($($(#[$doc:meta])* $name:ident, $inplace:ident, $grad:literal, |$x:ident| $value:expr
+        $(, quick $test:path => $quick:expr)?,
         from $saved:ident: |$s:ident, $g:ident| $derivative:expr $(, fused |$fs:ident, $fg:ident| $slope:expr)?;)*) => {
         /// The loops of this table, by name.
         #[allow(non_upper_case_globals)]
         pub(crate) mod rows {
             use super::*;
             $(pub(crate) static $name: $crate::backend::Unary =
-                $crate::ops::unary::float_unary_row!(concat!(stringify!($name), "_cpu"), |$x, _p| $value);)*
+                $crate::ops::unary::float_unary_row!(
+                concat!(stringify!($name), "_cpu"), |$x, _p| $value $(, quick $test => $quick)?);)*
         }
 
         $(impl Tensor {

@@ -17,9 +17,34 @@ use crate::strided::Walk;
 /// Elements per gathered block: three f64 buffers fit in the first-level cache.
 const BLOCK: usize = 512;
 
-/// A loop over one operand: `loop1!(f32 => f32, |x, p| …)`. The expression may name its type `T`.
+/// A loop over one operand: `loop1!(f32 => f32, |x, p| …)`. The expression may name its type `T`. With
+/// `, quick test => …` blocks of elements for which `test` holds are computed by that expression.
 #[macro_export]
 macro_rules! loop1 {
+    ($T:ty => $O:ty, |$x:ident, $p:ident| $e:expr, quick $test:path => $quick:expr) => {{
+        /// # Safety
+        /// `x` and `o` point to `n` elements each.
+        unsafe fn run(n: usize, x: *const $T, o: *mut $O, p: &$crate::backend::Params) {
+            let all = $crate::loop1!($T => $O, |$x, $p| $e);
+            let quick = $crate::loop1!($T => $O, |$x, $p| $quick);
+            // Elements that are tested together.
+            const BLOCK: usize = 512;
+            for from in (0..n).step_by(BLOCK) {
+                let n = (n - from).min(BLOCK);
+                // SAFETY: a block of the elements the caller vouches for.
+                unsafe {
+                    let (x, o) = (x.add(from), o.add(from));
+                    let block = std::slice::from_raw_parts(x, n);
+                    let passes = $crate::simd::vectorize(
+                        #[inline(always)]
+                        || $test(block),
+                    );
+                    if passes { quick(n, x, o, p) } else { all(n, x, o, p) }
+                }
+            }
+        }
+        run
+    }};
     ($T:ty => $O:ty, |$x:ident, $p:ident| $e:expr) => {{
         /// # Safety
         /// `x` and `o` point to `n` elements each.
@@ -73,6 +98,17 @@ macro_rules! loop2 {
                 move || {
                     // In each arm `i < n`, and an operand of step 0 is read at its one element.
                     match (a_step, b_step) {
+                        // In place: the compiler's vectors are for operands apart, or the same.
+                        (1, 1) if size_of::<$T>() == size_of::<$O>() && a.cast::<$O>() == o.cast_const() => {
+                            let a = o.cast::<$T>();
+                            for i in 0..n {
+                                // SAFETY: as above.
+                                let ($a, $b) = unsafe { (*a.add(i), *b.add(i)) };
+                                let value = $e;
+                                // SAFETY: as above.
+                                unsafe { *a.add(i).cast() = value };
+                            }
+                        }
                         (1, 1) => {
                             for i in 0..n {
                                 // SAFETY: as above.
@@ -289,10 +325,11 @@ pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View
             if a.cast() != o && b.cast() != o {
                 return k(r.len(), a, 1, b, 1, o, p);
             }
-            let (mut ab, mut bb) = ([T::default(); BLOCK], [T::default(); BLOCK]);
+            // The loop knows an output in the place of its first operand.
+            let mut buffer = [T::default(); BLOCK];
             for (from, m) in blocks(r.len()) {
                 let o = o.add(from);
-                k(m, apart(m, a.add(from), o, &mut ab), 1, apart(m, b.add(from), o, &mut bb), 1, o, p);
+                k(m, a.add(from), 1, apart(m, b.add(from), o, &mut buffer), 1, o, p);
             }
         });
     }

@@ -11,12 +11,15 @@ use crate::tensor::{Scalar, Tensor};
 float_ops! {
     /// Sine of an angle in radians.
     sin, sin_, "SinBackward0", |x| math::sin(x),
+        quick math::all_near => math::sin_near(x),
         from input: |x, g| g.mul(&x.cos()?), fused |x, g| g * math::cos(x);
     /// Cosine of an angle in radians.
     cos, cos_, "CosBackward0", |x| math::cos(x),
+        quick math::all_near => math::cos_near(x),
         from input: |x, g| g.mul(&x.sin()?.neg()?), fused |x, g| -g * math::sin(x);
     /// Tangent of an angle in radians.
     tan, tan_, "TanBackward0", |x| math::tan(x),
+        quick math::all_near => math::tan_near(x),
         from output: |y, g| g.mul(&y.mul(&y)?.add_number(1.0)?);
     /// The angle whose sine is x.
     asin, asin_, "AsinBackward0", |x| math::asin(x),
