@@ -228,6 +228,20 @@ def test_operators_with_strangers() -> None:
         [1] - T.ones(1)
 
 
+def test_objects_are_used_again_without_what_hung_on_them() -> None:
+    x, died = T.ones(2), []
+    for i in range(3000):
+        y = x + i
+        assert y.__dict__ == {}
+        y.mark = i  # type: ignore[attr-defined]
+        weakref.finalize(y, died.append, i)
+        assert (vars(y)["mark"], y.tolist()) == (i, [1 + i, 1 + i])
+    del y
+    assert died == list(range(3000))
+    assert not hasattr(x + 1, "mark")
+    assert weakref.getweakrefcount(x + 1) == 0
+
+
 def test_subclass_dict_and_weakref() -> None:
     x = T.ones(2)
     x.name_of_mine = "kept"

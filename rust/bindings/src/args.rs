@@ -108,7 +108,11 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Arg {
 }
 
 /// One integer, where a zero-dim integer tensor is welcome too.
+#[inline]
 fn integer(ob: &Bound<'_, PyAny>) -> PyResult<isize> {
+    if ob.is_exact_instance_of::<PyInt>() {
+        return ob.extract();
+    }
     if let Ok(t) = ob.cast::<PyTensor>() {
         return match t.get().tensor(ob.py()).item().map_err(raise)? {
             Scalar::Float(_) => Err(PyTypeError::new_err(

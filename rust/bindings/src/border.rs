@@ -70,7 +70,7 @@ pub fn wrap(py: Python<'_>, tensor: Tensor) -> PyResult<Py<PyTensor>> {
         let known = unsafe { Bound::from_borrowed_ptr(py, slot as *mut pyo3::ffi::PyObject) };
         return Ok(known.cast_into::<PyTensor>()?.unbind());
     }
-    let object = Py::new(py, PyTensor::bare(tensor.clone()))?;
+    let object = crate::object::new(py, tensor.clone())?;
     tensor.set_slot(object.as_ptr() as usize);
     Ok(object)
 }

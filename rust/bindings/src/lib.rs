@@ -13,6 +13,7 @@ mod interop;
 mod layers;
 mod node;
 mod numpy_names;
+mod object;
 mod out;
 mod pickle;
 mod safetensors;

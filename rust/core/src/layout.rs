@@ -7,11 +7,20 @@ use crate::runtime;
 use crate::shape::{Dims, contiguous_strides, expandable, numel, show, wrap_dim};
 
 /// Element `[i, j, …]` lies at `offset + i * strides[0] + j * strides[1] + …`, counted in elements.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Layout {
     pub shape: Dims,
     pub strides: Dims,
     pub offset: usize,
+}
+
+impl Clone for Layout {
+    /// Copies of memory: what is derived goes element by element.
+    #[inline]
+    fn clone(&self) -> Layout {
+        let (shape, strides) = (Dims::from_slice(&self.shape), Dims::from_slice(&self.strides));
+        Layout { shape, strides, offset: self.offset }
+    }
 }
 
 impl Layout {

@@ -39,7 +39,11 @@ fn slice(s: &Bound<'_, PySlice>) -> PyResult<Index> {
     Ok(Index::Slice { start: start?, end: end?, step })
 }
 
+#[inline]
 fn entry(ob: &Bound<'_, PyAny>) -> PyResult<Index> {
+    if ob.is_exact_instance_of::<PyInt>() {
+        return Ok(Index::At(ob.extract()?));
+    }
     if let Ok(t) = ob.cast::<PyTensor>() {
         return Ok(Index::Tensor(t.get().tensor(ob.py())));
     }
@@ -110,7 +114,12 @@ fn entries(key: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
 #[pymethods]
 impl PyTensor {
     fn __getitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Py<PyTensor>> {
-        let (x, key) = (self.tensor(py), entries(key)?);
+        let x = self.tensor(py);
+        if key.is_exact_instance_of::<PyInt>() {
+            let at = [Index::At(key.extract()?)];
+            return run(py, 0, || x.get(&at));
+        }
+        let key = entries(key)?;
         run(py, 0, || x.get(&key))
     }
 

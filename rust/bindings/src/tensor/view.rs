@@ -1,7 +1,7 @@
 //! Views of the same elements in another shape: view, reshape, expand, transpose, as_strided.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyTuple};
 use tensorrs_core::Tensor;
 use tensorrs_core::layout::Layout;
 
@@ -37,11 +37,14 @@ impl PyTensor {
     ) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         let by_position = match shape.len() {
-            1 => shape.get_item(0)?.extract::<DTypeArg>().ok(),
+            // A number is no dtype, and need not be told so.
+            1 => Some(shape.get_item(0)?)
+                .filter(|a| !a.is_instance_of::<PyInt>())
+                .and_then(|a| a.extract().ok()),
             _ => None,
         };
-        if let Some(d) = by_position.or(dtype) {
-            return run(py, 0, || x.view_dtype(d.0));
+        if let Some(DTypeArg(d)) = by_position.or(dtype) {
+            return run(py, 0, || x.view_dtype(d));
         }
         let sizes = named_varargs("view", "size", shape, named)?;
         run(py, 0, || x.view_sizes(&sizes))

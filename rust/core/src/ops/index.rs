@@ -46,6 +46,11 @@ fn is_mask(t: &Tensor) -> bool {
 impl Tensor {
     /// `x[…]`.
     pub fn get(&self, entries: &[Index]) -> Result<Tensor> {
+        if let [Index::At(i)] = entries
+            && self.rank() > 0
+        {
+            return self.at(0, *i);
+        }
         let Parsed { view, picks } = self.parse(entries)?;
         if picks.iter().any(Option::is_some) {
             return view.pick(&picks);

@@ -1,6 +1,7 @@
 //! Matrix products of all ranks: mm, bmm, mv, dot, outer, addmm, linear, matmul.
 
-use crate::backend::backend;
+use super::product::{matrix_product, product};
+use crate::backend::View;
 use crate::backend::cpu::dot;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -25,28 +26,14 @@ impl Tensor {
     /// `base + self @ other` on `(batch, rows, cols)` operands, without history.
     /// `op` is what a refusal names: there are no products of masks, except those that add nothing up.
     fn product(&self, op: &'static str, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
-        let (a, b) = (self.shape(), other.shape());
-        if self.dtype() == DType::Bool {
-            if a[0] * a[1] * a[2] * b[2] > 0 {
-                return Err(Error::NotImplemented { op: op.into(), dtype: DType::Bool });
-            }
-            let layout = Layout::contiguous(&[a[0], a[1], b[2]]);
-            return Tensor::zeros_on(layout, DType::Bool, self.device());
-        }
-        let out = Tensor::empty_on(Layout::contiguous(&[a[0], a[1], b[2]]), self.dtype(), self.device())?;
-        backend(self.device()).matmul(self.raw(), other.raw(), base.map(Tensor::raw), out.raw())?;
-        Ok(out)
-    }
-
-    /// A matrix as a batch of one, without history.
-    fn as_batch(&self) -> Result<Tensor> {
-        Ok(self.alias(self.layout().unsqueeze(0)?))
+        let shape = [self.shape()[0], self.shape()[1], other.shape()[2]];
+        let (a, b) = (self.raw(), other.raw());
+        product(op, a, b, base.map(Tensor::raw), Layout::contiguous(&shape), &shape)
     }
 
     pub(crate) fn mm_data(&self, op: &'static str, other: &Tensor, base: Option<&Tensor>) -> Result<Tensor> {
-        let base = base.map(Tensor::as_batch).transpose()?;
-        let out = self.as_batch()?.product(op, &other.as_batch()?, base.as_ref())?;
-        Ok(out.alias(Layout::contiguous(&[self.shape()[0], other.shape()[1]])))
+        let shape = [self.shape()[0], other.shape()[1]];
+        matrix_product(op, self.raw(), other.raw(), base.map(Tensor::raw), &shape)
     }
 
     fn check_mm(&self, op: &str, other: &Tensor) -> Result<()> {
@@ -441,15 +428,25 @@ impl Tensor {
             }
         }
         same_dtype(self, weight)?;
+        let copied;
         let x = match self.layout().view(&[rows, last]) {
-            Some(layout) => self.alias(layout),
-            None => self.contiguous_data()?.alias(Layout::contiguous(&[rows, last])),
+            Some(layout) => (self, layout),
+            None => {
+                copied = self.contiguous_data()?;
+                (&copied, Layout::contiguous(&[rows, last]))
+            }
         };
-        let wt = weight.alias(weight.layout().transpose(0, 1)?);
-        let base = bias.map(|b| b.expand_data(&[rows, out_features])).transpose()?;
+        let x = View { layout: &x.1, ..x.0.raw() };
+        let wt = View { layout: &weight.layout().transpose(0, 1)?, ..weight.raw() };
+        let rows_of_bias = bias.map(|b| b.layout().expand(&[rows, out_features]));
+        let base = match (bias, &rows_of_bias) {
+            (Some(b), Some(Some(layout))) => Some(View { layout, ..b.raw() }),
+            (Some(b), _) => return b.expand_data(&[rows, out_features]),
+            _ => None,
+        };
         let mut shape = Dims::from_slice(lead);
         shape.push(out_features);
-        let out = x.mm_data("addmm_impl_cpu_", &wt, base.as_ref())?.alias(Layout::contiguous(&shape));
+        let out = matrix_product("addmm_impl_cpu_", x, wt, base, &shape)?;
         let name = match (bias, self.rank()) {
             (Some(_), 2) => "AddmmBackward0",
             (None, 2) => "MmBackward0",

@@ -31,6 +31,7 @@ pub mod matmul;
 pub mod norm;
 pub mod optim;
 pub mod pool;
+mod product;
 pub mod promote;
 pub mod quantile;
 pub mod random;

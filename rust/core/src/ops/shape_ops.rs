@@ -24,16 +24,21 @@ impl Tensor {
     }
 
     /// A view that takes some of the elements, each at most once; `take` is applied to any layout of this shape.
-    fn window(&self, name: &'static str, take: impl Fn(&Layout) -> Result<Layout>) -> Result<Tensor> {
-        let layout = take(self.layout())?;
-        let inner = take(&Layout::contiguous(self.shape()))?;
-        let shape = self.layout().shape.clone();
-        self.view_as_op(layout, name, move |_, g| grads![Some(g.embed(&shape, inner.clone())?)])
+    fn window<F>(&self, name: &'static str, take: F) -> Result<Tensor>
+    where
+        F: Fn(&Layout) -> Result<Layout> + Send + Sync + 'static,
+    {
+        let out = self.alias(take(self.layout())?);
+        out.tie(self, Creation::Default);
+        out.record(name, &[self], |_| {
+            let shape = self.layout().shape.clone();
+            move |_, g| grads![Some(g.embed(&shape, take(&Layout::contiguous(&shape))?)?)]
+        })
     }
 
     /// One index of a dimension, which disappears.
     pub fn select(&self, dim: isize, index: isize) -> Result<Tensor> {
-        self.window("SelectBackward0", |l| l.select(dim, index))
+        self.window("SelectBackward0", move |l| l.select(dim, index))
     }
 
     /// `start..end` of a dimension in steps of `step`, with Python's rules for bounds.
@@ -55,7 +60,7 @@ impl Tensor {
         let clamp = |i: isize| (if i < 0 { i + n } else { i }).clamp(0, n);
         let start = clamp(start.unwrap_or(0));
         let end = clamp(end.unwrap_or(n)).max(start);
-        self.window("SliceBackward0", |l| Ok(l.slice(d, start as usize, end as usize, step as usize)))
+        self.window("SliceBackward0", move |l| Ok(l.slice(d, start as usize, end as usize, step as usize)))
     }
 
     /// `length` indices of a dimension from `start`.
@@ -78,12 +83,12 @@ impl Tensor {
         if from + length > n {
             return Err(runtime!("start ({from}) + length ({length}) exceeds dimension size ({n})."));
         }
-        self.window("SliceBackward0", |l| Ok(l.slice(d, from as usize, (from + length) as usize, 1)))
+        self.window("SliceBackward0", move |l| Ok(l.slice(d, from as usize, (from + length) as usize, 1)))
     }
 
     /// The diagonal of two dimensions, moved to the end.
     pub fn diagonal(&self, offset: isize, dim1: isize, dim2: isize) -> Result<Tensor> {
-        self.window("DiagonalBackward0", |l| l.diagonal(offset, dim1, dim2))
+        self.window("DiagonalBackward0", move |l| l.diagonal(offset, dim1, dim2))
     }
 
     /// Windows of `size` along a dimension, `step` apart, in a new last dimension.

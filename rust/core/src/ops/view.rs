@@ -87,8 +87,12 @@ impl Tensor {
                 "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."
             )
         })?;
-        let from = self.layout().shape.clone();
-        self.view_as_op(layout, "ViewBackward0", move |_, g| grads![Some(g.reshape(&from)?)])
+        let out = self.alias(layout);
+        out.tie(self, Creation::Default);
+        out.record("ViewBackward0", &[self], |_| {
+            let from = self.layout().shape.clone();
+            move |_, g| grads![Some(g.reshape(&from)?)]
+        })
     }
 
     /// A view if strides allow it, a copy otherwise.

@@ -88,8 +88,12 @@ impl Tensor {
     /// A zero-dim tensor that stands for a Python number.
     pub fn wrapped(value: Scalar) -> Result<Tensor> {
         let dtype = value.dtype();
-        let t = Tensor::full_scalar(value, dtype)?;
-        Ok(Inner::bare(t.storage().clone(), t.layout().clone(), dtype, true, t.is_inference()))
+        let storage = Storage::empty(dtype.size(), Device::Cpu)?;
+        crate::per_dtype!(dtype, T => {
+            // SAFETY: the storage was just made with room for this one element.
+            unsafe { storage.ptr().cast::<T>().write(value.to()) }
+        });
+        Ok(Inner::bare(storage, Layout::contiguous(&[]), dtype, true, tape::inference_enabled()))
     }
 
     /// A zero-dim tensor of a given dtype.
