@@ -9,7 +9,7 @@ pub use super::cpu::ctc::Ctc;
 pub use super::cpu::embedding::{Options as TableOptions, Table};
 pub use super::cpu::grid::{Edge, Grid, Touch};
 pub use super::cpu::loss::Reduction;
-pub use super::cpu::norm::{Channels, Rows};
+pub use super::cpu::norm::{Channels, Groups, Rows};
 pub use super::cpu::optim::{AdamParams, SgdParams};
 pub use super::cpu::optim_rules::{Now, Rule, RuleParams};
 pub use super::cpu::pool::{Adaptive, Chosen, Divisor, Fraction, Pool, out_size};
@@ -54,7 +54,7 @@ pub struct Bags<'a> {
 #[derive(Clone, Copy)]
 pub struct Normed<'a> {
     pub x: View<'a>,
-    /// float64 for batch norm, the dtype of `x` for layer norm; so is `invstd`, `1 / sqrt(var + eps)`.
+    /// float64 for batch and group norm, the dtype of `x` for layer norm; so is `invstd`, `1 / sqrt(var + eps)`.
     pub mean: View<'a>,
     pub invstd: View<'a>,
     pub weight: Option<View<'a>>,
@@ -169,7 +169,10 @@ verbs! {
     fn batch_norm(d: Channels, of: Normed, bias: Option<View>, y: View);
     /// With `train` the statistics came from `x` and pass gradients on to it.
     fn batch_norm_backward(d: Channels, of: Normed, dy: View, train: bool, grads: NormGrads);
-    /// The same per row; writes the statistics in `of` and reads the rest.
+    /// The same per group of channels; writes the statistics in `of` and reads the rest.
+    fn group_norm(d: Groups, of: Normed, bias: Option<View>, eps: f64, y: View);
+    fn group_norm_backward(d: Groups, of: Normed, dy: View, grads: NormGrads);
+    /// The same per row.
     fn layer_norm(d: Rows, of: Normed, bias: Option<View>, eps: f64, y: View);
     fn layer_norm_backward(d: Rows, of: Normed, dy: View, grads: NormGrads);
 

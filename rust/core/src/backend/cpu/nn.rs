@@ -13,8 +13,8 @@ use super::{
 use crate::backend::View;
 use crate::backend::nn::{
     AdamParams, AdamStep, Adaptive, Bags, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Ctc, Divisor,
-    Fraction, Grid, Nn, NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams, SgdStep, Table,
-    TableOptions, Taps, Texts,
+    Fraction, Grid, Groups, Nn, NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams, SgdStep,
+    Table, TableOptions, Taps, Texts,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
@@ -270,6 +270,21 @@ impl Nn for Cpu {
     ) -> Result<()> {
         per_real!("batch_norm", dy.dtype, T => {
             norm::batch_norm_backward::<T>(d, of.saved(), read(dy), train, grads.of());
+        });
+        Ok(())
+    }
+
+    fn group_norm(&self, d: Groups, of: Normed, bias: Option<View>, eps: f64, y: View) -> Result<()> {
+        per_real!("GroupNormKernelImpl", y.dtype, T => {
+            let (mean, invstd) = (write(of.mean), write(of.invstd));
+            norm::group_norm::<T>(d, read(of.x), of.affine(bias), eps, write(y), mean, invstd);
+        });
+        Ok(())
+    }
+
+    fn group_norm_backward(&self, d: Groups, of: Normed, dy: View, grads: NormGrads) -> Result<()> {
+        per_real!("GroupNormBackwardKernelImpl", dy.dtype, T => {
+            norm::group_norm_backward::<T>(d, of.saved(), read(dy), grads.of());
         });
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Batch normalisation and layer normalisation, forward and backward.
+//! Batch normalisation and layer normalisation, forward and backward; `groups` has group normalisation.
 //!
 //! Batch norm sees `n x c x inner` and works per channel:
 //!   inner > 1  -> a plane (or 4096 elements of it) at a time: its mean, then the squares about that mean, from L1;
@@ -7,6 +7,10 @@
 //! Layer norm sees `rows x width` and works per row, two passes in L1; the gradients of its weight and bias are summed
 //! beside that of a row, over blocks of rows that depend on the shape only.
 //! Statistics are kept in f64. `tests::naive_*` are the definitions.
+
+mod groups;
+
+pub use groups::{Groups, group_norm, group_norm_backward};
 
 use crate::backend::cpu::lanes::{LANES, sums};
 use crate::dtype::Real;

@@ -1,135 +1,53 @@
 //! Group and instance normalisation, and that by the root mean square.
-//!
-//! Group norm uses the kernels of batch norm on (1, N * C, ...): statistics of each group, then one pass in which every
-//! channel of every sample has its own mean, scale and shift.
 
-use super::{Affine, Back, BatchNorm, check_layer, normed, sorted};
+use super::{Affine, Back, BatchNorm, Room, check_layer, normed, sorted};
 use crate::backend::backend;
-use crate::backend::nn::{Channels, NormGrads};
-use crate::dtype::{DType, Element};
+use crate::backend::nn::Groups;
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::ops::wide::wide_dtype;
+use crate::runtime;
 use crate::shape::show;
 use crate::tensor::{Tensor, grad_enabled, no_grad};
-use crate::{per_float, runtime};
 
-/// The sizes of a group norm.
-#[derive(Clone, Copy)]
-struct Groups {
-    n: usize,
-    c: usize,
-    inner: usize,
-    groups: usize,
-}
-
-impl Groups {
-    fn new(x: &Tensor, groups: i64, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Result<Groups> {
-        if x.rank() < 2 {
+/// What `group_norm` refuses, and the sizes.
+fn checked(x: &Tensor, groups: i64, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Result<Groups> {
+    if x.rank() < 2 {
+        return Err(runtime!("Expected at least 2 dimensions for input tensor but received {}", x.rank()));
+    }
+    if groups <= 0 {
+        return Err(runtime!("Expected num groups to be greater than 0, got {groups}"));
+    }
+    let (n, c, groups) = (x.shape()[0], x.shape()[1], groups as usize);
+    let inner = x.shape()[2..].iter().product();
+    if c == 0 {
+        return Err(runtime!("Expected number of channels to be greater than 0, got 0"));
+    }
+    if inner == 0 {
+        return Err(runtime!("Expected HxW to be greater than 0, got 0"));
+    }
+    if !c.is_multiple_of(groups) {
+        return Err(runtime!(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape {} and num_groups={groups}",
+            show(x.shape())
+        ));
+    }
+    for (what, t) in [("weight", weight), ("bias", bias)] {
+        if let Some(t) = t.filter(|t| t.shape() != [c]) {
             return Err(runtime!(
-                "Expected at least 2 dimensions for input tensor but received {}",
-                x.rank()
-            ));
-        }
-        if groups <= 0 {
-            return Err(runtime!("Expected num groups to be greater than 0, got {groups}"));
-        }
-        let (n, c, groups) = (x.shape()[0], x.shape()[1], groups as usize);
-        let inner = x.shape()[2..].iter().product();
-        if c == 0 {
-            return Err(runtime!("Expected number of channels to be greater than 0, got 0"));
-        }
-        if inner == 0 {
-            return Err(runtime!("Expected HxW to be greater than 0, got 0"));
-        }
-        if !c.is_multiple_of(groups) {
-            return Err(runtime!(
-                "Expected number of channels in input to be divisible by num_groups, but got input of shape {} and num_groups={groups}",
+                "Expected {what} to be a vector of size equal to the number of channels in input, but got {what} of shape {} and input of shape {}",
+                show(t.shape()),
                 show(x.shape())
             ));
         }
-        for (what, t) in [("weight", weight), ("bias", bias)] {
-            if let Some(t) = t.filter(|t| t.shape() != [c]) {
-                return Err(runtime!(
-                    "Expected {what} to be a vector of size equal to the number of channels in input, but got {what} of shape {} and input of shape {}",
-                    show(t.shape()),
-                    show(x.shape())
-                ));
-            }
-        }
-        if !x.dtype().is_float() {
-            return Err(Error::NotImplemented { op: "GroupNormKernelImpl".into(), dtype: x.dtype() });
-        }
-        Affine { weight, bias }.check_dtype(x, &[])?;
-        Ok(Groups { n, c, inner, groups })
     }
-
-    /// All channels of all samples as channels of one.
-    fn channels(self) -> Channels {
-        Channels { n: 1, c: self.n * self.c, inner: self.inner }
+    if !x.dtype().is_float() {
+        return Err(Error::NotImplemented { op: "GroupNormKernelImpl".into(), dtype: x.dtype() });
     }
-
-    /// Channels of a group.
-    fn width(self) -> usize {
-        self.c / self.groups
-    }
-
-    /// One number per group, for each of its channels.
-    fn spread(self, each: &Tensor) -> Result<Tensor> {
-        let width = self.width();
-        let all: Vec<f64> = each.slice::<f64>().iter().flat_map(|&v| std::iter::repeat_n(v, width)).collect();
-        Tensor::from_slice(&all, &[self.n * self.c])
-    }
-
-    /// One number per channel, for each sample.
-    fn tile(self, each: Option<&Tensor>) -> Result<Option<Tensor>> {
-        each.map(|t| t.wide()?.expand_data(&[self.n, self.c])?.contiguous_data()).transpose()
-    }
-
-    /// The gradients of input, weight and bias in a few passes.
-    fn backward(
-        self,
-        x: &Tensor,
-        g: &Tensor,
-        weight: Option<&Tensor>,
-        mean: &Tensor,
-        invstd: &Tensor,
-    ) -> Result<[Tensor; 3]> {
-        let (d, on) = (self.channels(), backend(x.device()));
-        let (wide, dy) = (x.wide()?, g.wide()?);
-        let (means, stds) = (self.spread(mean)?, self.spread(invstd)?);
-        // Sums over each channel of each sample: of g times the normalised input, and of g.
-        let (along, whole) = (x.wide_out(&[d.c])?, x.wide_out(&[d.c])?);
-        let wanted = NormGrads { dx: None, dweight: Some(along.raw()), dbias: Some(whole.raw()) };
-        on.batch_norm_backward(d, normed(&wide, &means, &stds, &None), dy.raw(), false, wanted)?;
-        let tiled = self.tile(weight)?;
-        let dx = x.wide_out(x.shape())?;
-        let wanted = NormGrads { dx: Some(dx.raw()), dweight: None, dbias: None };
-        on.batch_norm_backward(d, normed(&wide, &means, &stds, &tiled), dy.raw(), false, wanted)?;
-        // Minus what the statistics pass on, a line in x for each group.
-        let (slope, shift) = (x.wide_out(&[d.c])?, x.wide_out(&[d.c])?);
-        per_float!("GroupNormBackwardKernelImpl", wide.dtype(), T => {
-            let (along, whole) = (along.slice::<T>(), whole.slice::<T>());
-            let w = tiled.as_ref().map(|t| t.slice::<T>());
-            let scale = |i: usize| w.map_or(1.0, |w| w[i].to_f64());
-            // SAFETY: both were just made here.
-            let (slope, shift) = unsafe { (slope.slice_mut::<T>(), shift.slice_mut::<T>()) };
-            let count = (self.width() * self.inner) as f64;
-            for (group, invstd) in invstd.slice::<f64>().iter().enumerate() {
-                let own = group * self.width()..(group + 1) * self.width();
-                let total = |of: &[T]| own.clone().map(|i| scale(i) * of[i].to_f64()).sum::<f64>();
-                let (a, b) = (-invstd * total(along) / count, -invstd * total(whole) / count);
-                slope[own.clone()].fill(T::from_f64(a));
-                shift[own].fill(T::from_f64(b));
-            }
-        });
-        let line = x.wide_out(x.shape())?;
-        on.batch_norm(d, normed(&wide, &means, &stds, &Some(slope)), Some(shift.raw()), line.raw())?;
-        let per_channel = |t: Tensor| t.alias(Layout::contiguous(&[self.n, self.c])).sum(&[0], false, None);
-        Ok([dx.add(&line)?, per_channel(along)?, per_channel(whole)?])
-    }
+    Affine { weight, bias }.check_dtype(x, &[])?;
+    Ok(Groups { n, groups, width: c / groups, inner })
 }
-
 impl Tensor {
     /// `(x - mean) / sqrt(var + eps) * weight + bias` for each group of channels of each sample.
     pub fn group_norm(
@@ -150,7 +68,7 @@ impl Tensor {
         bias: Option<&Tensor>,
         eps: f64,
     ) -> Result<Vec<Tensor>> {
-        let d = Groups::new(self, groups, weight, bias)?;
+        let d = checked(self, groups, weight, bias)?;
         let stats = [d.n, d.groups];
         if self.numel() == 0 {
             let mut out = self.dup()?;
@@ -166,17 +84,13 @@ impl Tensor {
         let (x, on) = (self.wide()?, backend(self.device()));
         let count = d.n * d.groups;
         let (mean, invstd) = (Tensor::zeros(&[count], DType::F64)?, Tensor::zeros(&[count], DType::F64)?);
-        let per_group = Channels { n: 1, c: count, inner: d.width() * d.inner };
-        on.batch_norm_stats(per_group, x.raw(), mean.raw(), invstd.raw())?;
-        // SAFETY: made above, and nobody else holds it.
-        unsafe { invstd.slice_mut::<f64>() }.iter_mut().for_each(|v| *v = 1.0 / (*v + eps).sqrt());
-        let (means, stds, w, b) = (d.spread(&mean)?, d.spread(&invstd)?, d.tile(weight)?, d.tile(bias)?);
+        let (w, b) = (weight.map(Tensor::wide).transpose()?, bias.map(Tensor::wide).transpose()?);
         let out = self.wide_out(self.shape())?;
-        let of = normed(&x, &means, &stds, &w);
-        on.batch_norm(d.channels(), of, b.as_ref().map(Tensor::raw), out.raw())?;
+        let of = normed(&x, &mean, &invstd, &w);
+        on.group_norm(d, of, b.as_ref().map(Tensor::raw), eps, out.raw())?;
         let shown = |t: &Tensor| t.alias(Layout::contiguous(&stats)).cast_data(self.dtype());
         let (shown_mean, shown_invstd) = (shown(&mean)?, shown(&invstd)?);
-        let has_weight = weight.is_some();
+        let (has_weight, channels) = (weight.is_some(), d.groups * d.width);
         let inputs = Affine { weight, bias }.inputs(self);
         let out = out.cast_data(self.dtype())?.record("NativeGroupNormBackward0", &inputs, |save| {
             let x = save.input(0);
@@ -185,18 +99,22 @@ impl Tensor {
             move |ctx, g| {
                 let (x, w) = (x.get(ctx)?, w.as_ref().map(|w| w.get(ctx)).transpose()?);
                 if grad_enabled() {
-                    let split = [d.n, d.groups, d.width(), d.inner];
+                    let split = [d.n, d.groups, d.width, d.inner];
                     let (xs, gs) = (x.reshape(&split)?, g.reshape(&split)?);
-                    let meet = [1, d.groups, d.width(), 1];
+                    let meet = [1, d.groups, d.width, 1];
                     let (stat_dims, affine_dims) = (&[2, 3], &[0, 3]);
                     let back =
                         Back { x: &xs, g: &gs, weight: w.as_ref(), stat_dims, affine_dims, meet: &meet };
                     let [dx, dw, db] = back.in_steps(None, eps)?;
-                    let parts = [dx.reshape(x.shape())?, dw.reshape(&[d.c])?, db.reshape(&[d.c])?];
+                    let parts = [dx.reshape(x.shape())?, dw.reshape(&[channels])?, db.reshape(&[channels])?];
                     return Ok(sorted(ctx, has_weight, parts.map(Some)));
                 }
-                let parts = d.backward(&x, g, w.as_ref(), &mean.get(ctx)?, &invstd.get(ctx)?)?;
-                Ok(sorted(ctx, has_weight, parts.map(Some)))
+                let (mean, invstd) = (mean.get(ctx)?, invstd.get(ctx)?);
+                let room = Room::new(ctx, &x, has_weight, channels)?;
+                let (wide, dy, w) = (x.wide()?, g.wide()?, w.map(|w| w.wide()).transpose()?);
+                let of = normed(&wide, &mean, &invstd, &w);
+                backend(x.device()).group_norm_backward(d, of, dy.raw(), room.views())?;
+                Ok(sorted(ctx, has_weight, room.parts(&[channels])))
             }
         })?;
         Ok(vec![out, shown_mean, shown_invstd])

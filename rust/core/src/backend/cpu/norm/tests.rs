@@ -170,3 +170,50 @@ fn layer_norm_equals_the_naive_twin() {
     layer_norms::<f32>(2e-5);
     layer_norms::<f64>(1e-11);
 }
+
+fn group_norms<T: Real>(tolerance: f64) {
+    for (n, groups, width, inner) in
+        [(1, 1, 1, 1), (3, 2, 4, 1), (2, 3, 2, 7), (5, 2, 3, 100), (32, 8, 8, 49)]
+    {
+        let d = Groups { n, groups, width, inner };
+        let (c, each) = (groups * width, width * inner);
+        let size = n * c * inner;
+        let (x, dy) = (numbers::<T>(size, 1), numbers::<T>(size, 2));
+        let (w, b) = (numbers::<T>(c, 3), numbers::<T>(c, 4));
+        let all: Vec<Vec<usize>> = (0..n * groups).map(|g| (g * each..(g + 1) * each).collect()).collect();
+        for affine in [[true, true], [true, false], [false, true], [false, false]] {
+            let (weight, bias) = (affine[0].then_some(&w[..]), affine[1].then_some(&b[..]));
+            let got = same_for_any_thread_count(|| {
+                let [mut y, mut dx] = [vec![T::ZERO; size], vec![T::ZERO; size]];
+                let [mut mean, mut invstd] = [vec![0.0; n * groups], vec![0.0; n * groups]];
+                let [mut dw, mut db] = [vec![T::ZERO; c], vec![T::ZERO; c]];
+                group_norm(d, &x, Affine { weight, bias }, 1e-3, &mut y, &mut mean, &mut invstd);
+                let grads = Grads { dx: Some(&mut dx), dweight: Some(&mut dw), dbias: Some(&mut db) };
+                group_norm_backward(d, Saved { x: &x, mean: &mean, invstd: &invstd, weight }, &dy, grads);
+                (y, mean, invstd, dx, dw, db)
+            });
+            let case = Case {
+                groups: all.clone(),
+                param: |i| i / inner % c,
+                w: if affine[0] { wide(&w) } else { vec![1.0; c] },
+                b: if affine[1] { wide(&b) } else { vec![0.0; c] },
+                eps: 1e-3,
+                fixed: None,
+            };
+            let [y, mean, invstd, dx, dw, db] = naive(&case, &wide(&x), &wide(&dy));
+            let what = format!("{d:?} {affine:?}");
+            close(&got.0, &y, tolerance, &what);
+            close(&got.1, &mean, tolerance, &what);
+            close(&got.2, &invstd, tolerance, &what);
+            close(&got.3, &dx, tolerance * 10.0, &what);
+            close(&got.4, &dw, tolerance * 10.0, &what);
+            close(&got.5, &db, tolerance * 10.0, &what);
+        }
+    }
+}
+
+#[test]
+fn group_norm_equals_the_naive_twin() {
+    group_norms::<f32>(2e-5);
+    group_norms::<f64>(1e-11);
+}
