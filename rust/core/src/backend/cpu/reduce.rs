@@ -428,13 +428,24 @@ fn columns<T: Element, F: Folder<T>>(f: F, plan: &Plan, x: Ptr<T>, out: Ptr<F::O
             strip(f, &plan.folded, x, [o, from], at.min(n)..(at + step).min(n), &mut part[..w], &mut scratch);
         }
     });
-    for (i, parts) in parts.chunks_exact(stride * blocks).enumerate() {
+    for (i, parts) in parts.chunks_exact_mut(stride * blocks).enumerate() {
         let [o, _, w] = tile(i);
-        for j in 0..w {
-            let acc = (1..blocks).fold(parts[j], |a, b| f.merge(a, parts[b * stride + j]));
-            // SAFETY: inside the output's layout, and the threads are done.
-            unsafe { *out.at(o + j) = f.finish(acc) };
-        }
+        let (first, rest) = parts.split_at_mut(stride);
+        vectorize(
+            #[inline(always)]
+            || {
+                // A block after the other: down the columns every number would be in the same set of the cache.
+                for part in rest.chunks_exact(stride) {
+                    for (acc, &part) in first.iter_mut().zip(part) {
+                        *acc = f.merge(*acc, part);
+                    }
+                }
+                for (j, &acc) in first[..w].iter().enumerate() {
+                    // SAFETY: inside the output's layout, and the threads are done.
+                    unsafe { *out.at(o + j) = f.finish(acc) };
+                }
+            },
+        );
     }
 }
 
@@ -474,6 +485,12 @@ fn strip<T: Element, F: Folder<T>>(
                         let whole = n - n % 4;
                         for i in (0..whole).step_by(4) {
                             let (p, q, r, s) = (row(i), row(i + 1), row(i + 2), row(i + 3));
+                            // The next four: rows may be too short for the machine to see where they lead.
+                            for next in [p, q, r, s] {
+                                for j in (0..w).step_by(64 / size_of::<T>()) {
+                                    prefetch(next.as_ptr().wrapping_add(4 * step + j));
+                                }
+                            }
                             for (j, acc) in acc.iter_mut().enumerate() {
                                 *acc = f.four(*acc, [p[j], q[j], r[j], s[j]]);
                             }
