@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import weakref
 from typing import Any
@@ -240,6 +241,19 @@ def test_objects_are_used_again_without_what_hung_on_them() -> None:
     assert died == list(range(3000))
     assert not hasattr(x + 1, "mark")
     assert weakref.getweakrefcount(x + 1) == 0
+
+
+def test_cycles_of_objects_that_are_used_again_are_found() -> None:
+    x, died = T.ones(2), []
+    for turn in range(3):
+        kept = [x + i for i in range(500)]
+        for y in kept:
+            y.me = y
+            weakref.finalize(y, died.append, turn)
+        del kept, y
+        gc.collect()
+        assert died == [turn] * 500
+        died.clear()
 
 
 def test_subclass_dict_and_weakref() -> None:

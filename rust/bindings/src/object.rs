@@ -21,6 +21,8 @@ struct Plan {
     tensor: usize,
     dict: usize,
     weak: usize,
+    /// Whether the garbage collector looks at objects of the class.
+    collected: bool,
 }
 
 static PLAN: PyOnceLock<Option<Plan>> = PyOnceLock::new();
@@ -42,6 +44,10 @@ pub fn new(py: Python<'_>, tensor: Tensor) -> PyResult<Py<PyTensor>> {
             object.byte_add(place).cast::<*mut ffi::PyObject>().write(std::ptr::null_mut());
         }
         object.byte_add(plan.tensor).cast::<PyTensor>().write(PyTensor::bare(tensor));
+        // An object that is used again is not known to the garbage collector, and its cycles would stay for ever.
+        if plan.collected && ffi::PyObject_GC_IsTracked(object) == 0 {
+            ffi::PyObject_GC_Track(object.cast());
+        }
         Ok(Bound::from_owned_ptr(py, object).cast_into_unchecked::<PyTensor>().unbind())
     }
 }
@@ -67,5 +73,7 @@ fn plan(py: Python<'_>) -> PyResult<Option<Plan>> {
         let slot = ffi::PyType_GetSlot(class.as_type_ptr(), ALLOC);
         std::mem::transmute::<*mut std::ffi::c_void, Option<ffi::allocfunc>>(slot)
     };
-    Ok(alloc.map(|alloc| Plan { class: class.as_ptr() as usize, alloc, tensor, dict, weak }))
+    // SAFETY: a live class.
+    let collected = unsafe { ffi::PyType_GetFlags(class.as_type_ptr()) & ffi::Py_TPFLAGS_HAVE_GC != 0 };
+    Ok(alloc.map(|alloc| Plan { class: class.as_ptr() as usize, alloc, tensor, dict, weak, collected }))
 }
