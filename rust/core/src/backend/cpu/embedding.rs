@@ -64,8 +64,9 @@ pub fn embedding_backward<T: Real>(
     dweight: &mut [T],
 ) -> Result<(), OutOfRange> {
     check(table, index)?;
-    dweight.fill(T::ZERO);
     let width = table.width;
+    // Most rows of a large table get nothing else.
+    rows(dweight, 1, GRAIN, |_, block| block.fill(T::ZERO));
     let counts = (options.scale_grad_by_freq).then(|| {
         let mut counts = vec![0u32; table.rows];
         index.iter().for_each(|&i| counts[i as usize] += 1);

@@ -114,7 +114,7 @@ pub fn nll_backward<T: Real>(
     dx: &mut [T],
 ) -> Result<(), OutOfBounds> {
     d.check()?;
-    dx.fill(T::ZERO);
+    rows(dx, 1, GRAIN, |_, block| block.fill(T::ZERO));
     for sample in 0..d.samples() {
         if let Some((class, w)) = d.class(sample) {
             dx[d.at(sample, class)] = -w * d.factor(dy, total_weight, sample);
