@@ -87,6 +87,7 @@ pub fn recurrent_cell(
         bias_ih: b_ih.as_ref().map(|t| &t.0),
         bias_hh: b_hh.as_ref().map(|t| &t.0),
         proj: None,
+        turned: None,
     };
     let h = match (kind, hx.as_slice()) {
         (Cell::Lstm, [h, _]) | (Cell::Tanh | Cell::Relu | Cell::Gru, [h]) => h,

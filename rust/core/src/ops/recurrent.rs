@@ -30,6 +30,17 @@ pub struct Weights<'a> {
     pub bias_ih: Option<&'a Tensor>,
     pub bias_hh: Option<&'a Tensor>,
     pub proj: Option<&'a Tensor>,
+    /// The numbers of `hh` transposed in memory, made where many steps multiply with them: a product would turn them
+    /// each time.
+    pub turned: Option<&'a Tensor>,
+}
+
+impl Weights<'_> {
+    /// What is worth turning for this many steps.
+    fn turned_for(&self, steps: usize) -> Result<Option<Tensor>> {
+        let flipped = || self.hh.alias(self.hh.layout().transpose(0, 1)?).contiguous_data();
+        (steps > 2).then(flipped).transpose()
+    }
 }
 
 /// Hidden state, and the cell state of an LSTM.
@@ -68,8 +79,9 @@ impl State {
 
 impl Tensor {
     /// `self + h @ weight.T` for matrices, in one product.
-    fn add_hidden(&self, h: &Tensor, weight: &Tensor) -> Result<Tensor> {
-        autocast!("addmm"; x = self, h = h, w = weight => x.add_hidden(&h, &w));
+    /// `turned` are the numbers of `weight.T` row by row, if the caller has them.
+    fn add_hidden(&self, h: &Tensor, weight: &Tensor, turned: Option<&Tensor>) -> Result<Tensor> {
+        autocast!("addmm"; x = self, h = h, w = weight => x.add_hidden(&h, &w, None));
         let (rows, cols) = (h.shape()[0], weight.shape()[0]);
         if h.shape()[1] != weight.shape()[1] || self.shape() != [rows, cols] {
             return Err(runtime!(
@@ -78,7 +90,10 @@ impl Tensor {
                 weight.shape()[1]
             ));
         }
-        let flipped = weight.alias(weight.layout().transpose(0, 1)?);
+        let flipped = match turned {
+            Some(turned) => turned.clone(),
+            None => weight.alias(weight.layout().transpose(0, 1)?),
+        };
         let out = h.mm_data("addmm_impl_cpu_", &flipped, Some(self))?;
         out.alias(Layout::contiguous(&[rows, cols])).record("AddmmBackward0", &[self, h, weight], |save| {
             let (h, w) = (save.input_for(1, 2), save.input_for(2, 1));
@@ -115,15 +130,15 @@ impl Cell {
     fn step(self, x: &Tensor, state: &State, w: &Weights) -> Result<State> {
         let h = &state.h;
         match (self, &state.c) {
-            (Cell::Tanh, _) => Ok(State { h: x.add_hidden(h, w.hh)?.tanh()?, c: None }),
-            (Cell::Relu, _) => Ok(State { h: x.add_hidden(h, w.hh)?.relu()?, c: None }),
+            (Cell::Tanh, _) => Ok(State { h: x.add_hidden(h, w.hh, w.turned)?.tanh()?, c: None }),
+            (Cell::Relu, _) => Ok(State { h: x.add_hidden(h, w.hh, w.turned)?.relu()?, c: None }),
             (Cell::Gru, _) => {
                 let hidden = h.linear(w.hh, w.bias_hh)?;
                 Ok(State { h: gates::gru(x, &hidden, h)?, c: None })
             }
             (Cell::Lstm, None) => Err(runtime!("lstm expects two hidden states")),
             (Cell::Lstm, Some(c)) => {
-                let (h, c) = gates::lstm(&x.add_hidden(h, w.hh)?, c)?;
+                let (h, c) = gates::lstm(&x.add_hidden(h, w.hh, w.turned)?, c)?;
                 let h = w.proj.map_or(Ok(h.clone()), |p| h.linear(p, None))?;
                 Ok(State { h, c: Some(c) })
             }
@@ -133,6 +148,8 @@ impl Cell {
     /// All steps forwards: the output of each, and the last state of every sequence. Sequences are sorted by
     /// length, so that those that end leave from the bottom.
     fn forwards(self, parts: &[Tensor], start: &State, w: &Weights) -> Result<(Vec<Tensor>, State)> {
+        let turned = w.turned_for(parts.len())?;
+        let w = &Weights { turned: turned.as_ref(), ..*w };
         let mut outs = Vec::with_capacity(parts.len());
         let mut ended = Vec::new();
         let mut state = start.part(0, parts[0].shape()[0])?;
@@ -152,6 +169,8 @@ impl Cell {
 
     /// All steps backwards: sequences join as time goes back to where they end.
     fn backwards(self, parts: &[Tensor], start: &State, w: &Weights) -> Result<(Vec<Tensor>, State)> {
+        let turned = w.turned_for(parts.len())?;
+        let w = &Weights { turned: turned.as_ref(), ..*w };
         let mut outs = Vec::with_capacity(parts.len());
         let mut state = start.part(0, 0)?;
         for gates in parts.iter().rev() {

@@ -43,6 +43,7 @@ impl Stack<'_> {
                 bias_ih: self.has_biases.then(|| &p[2]),
                 bias_hh: self.has_biases.then(|| &p[3]),
                 proj: projected.then(|| &p[each - 1]),
+                turned: None,
             })
             .collect())
     }
