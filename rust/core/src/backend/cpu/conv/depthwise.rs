@@ -8,6 +8,7 @@
 //! order. A thread works on planes in its first caches: this path is bound by memory from about 16 x 16 pixels up.
 
 use super::Conv2d;
+use super::lines;
 use super::register::{HasRegisters, Kernel, Register, Scratch};
 use crate::dtype::{Element, Real};
 use crate::parallel::{Out, chunks};
@@ -67,32 +68,50 @@ impl Phases {
         self.taps.iter().map(|&(_, shift)| shift).max().unwrap_or(0)
     }
 
-    /// `f(numbers of a row in a phase, numbers of the plane)` for every row of the plane and phase of its columns: the
-    /// first of either, and how many; those of the plane are `stride[1]` apart.
+    /// `f(phases of a row, the first of its numbers in them, the row in the plane)`: a row's phases are `pitch` apart.
     #[inline(always)]
-    fn each_row(&self, mut f: impl FnMut(usize, usize, usize)) {
+    fn each_row(&self, mut f: impl FnMut(usize, std::ops::Range<usize>)) {
         let d = &self.d;
+        let (mut phase, mut row) = (d.pad[0] % d.stride[0], d.pad[0] / d.stride[0]);
         for y in 0..d.h {
-            let (phase, row) = ((y + d.pad[0]) % d.stride[0], (y + d.pad[0]) / d.stride[0]);
-            for first in 0..d.stride[1].min(d.w) {
-                let (across, col) = ((first + d.pad[1]) % d.stride[1], (first + d.pad[1]) / d.stride[1]);
-                let at = (phase * d.stride[1] + across) * self.pitch() + row * self.width + col;
-                f(at, y * d.w + first, (d.w - first).div_ceil(d.stride[1]));
+            f(phase * d.stride[1] * self.pitch() + row * self.width, y * d.w..(y + 1) * d.w);
+            phase += 1;
+            if phase == d.stride[0] {
+                (phase, row) = (0, row + 1);
             }
         }
+    }
+
+    /// The places of a row in the phases of its columns: the phase and first place, and of the row.
+    #[inline(always)]
+    fn columns(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (stride, pad, pitch) = (self.d.stride[1], self.d.pad[1], self.pitch());
+        (0..stride.min(self.d.w)).map(move |first| {
+            let (across, col) = ((first + pad) % stride, (first + pad) / stride);
+            (across * pitch + col, first)
+        })
     }
 
     /// The plane into its phases, whose padding is zero already.
     #[inline(always)]
     fn split<T: Real>(&self, x: &[T], phases: &mut [T]) {
+        let (stride, pad) = (self.d.stride[1], self.d.pad[1]);
         self.each_row(
             #[inline(always)]
-            |at, from, n| {
-                let (to, x) = (&mut phases[at..at + n], &x[from..]);
-                match self.d.stride[1] {
-                    1 => to.copy_from_slice(&x[..n]),
-                    2 => to.iter_mut().zip(x.iter().step_by(2)).for_each(|(to, &x)| *to = x),
-                    s => to.iter_mut().zip(x.iter().step_by(s)).for_each(|(to, &x)| *to = x),
+            |at, row| {
+                let x = &x[row];
+                match stride {
+                    1 => lines::copy(x, &mut phases[at + pad..][..x.len()]),
+                    2 => {
+                        let (even, uneven) = phases[at..].split_at_mut(self.pitch());
+                        lines::halve(x, pad, &mut even[..self.width], &mut uneven[..self.width]);
+                    }
+                    _ => {
+                        for (to, first) in self.columns() {
+                            let to = phases[at + to..].iter_mut();
+                            to.zip(x[first..].iter().step_by(stride)).for_each(|(to, &x)| *to = x);
+                        }
+                    }
                 }
             },
         );
@@ -101,14 +120,23 @@ impl Phases {
     /// The plane back from its phases.
     #[inline(always)]
     fn join<T: Real>(&self, phases: &[T], x: &mut [T]) {
+        let (stride, pad) = (self.d.stride[1], self.d.pad[1]);
         self.each_row(
             #[inline(always)]
-            |at, to, n| {
-                let (from, x) = (&phases[at..at + n], &mut x[to..]);
-                match self.d.stride[1] {
-                    1 => x[..n].copy_from_slice(from),
-                    2 => x.iter_mut().step_by(2).zip(from).for_each(|(x, &from)| *x = from),
-                    s => x.iter_mut().step_by(s).zip(from).for_each(|(x, &from)| *x = from),
+            |at, row| {
+                let x = &mut x[row];
+                match stride {
+                    1 => lines::copy(&phases[at + pad..][..x.len()], x),
+                    2 => {
+                        let (even, uneven) = phases[at..].split_at(self.pitch());
+                        lines::weave(&even[..self.width], &uneven[..self.width], pad, x);
+                    }
+                    _ => {
+                        for (from, first) in self.columns() {
+                            let x = x[first..].iter_mut().step_by(stride);
+                            x.zip(&phases[at + from..]).for_each(|(x, &from)| *x = from);
+                        }
+                    }
                 }
             },
         );
@@ -118,8 +146,8 @@ impl Phases {
     #[inline(always)]
     fn spread<T: Real>(&self, dy: &[T], grid: &mut [T]) {
         let n = self.d.out_w();
-        for (row, dy) in grid.chunks_mut(self.width).zip(dy.chunks_exact(n)) {
-            row[..n].copy_from_slice(dy);
+        for r in 0..self.d.out_h() {
+            lines::copy(&dy[r * n..(r + 1) * n], &mut grid[r * self.width..][..n]);
         }
     }
 }
@@ -275,8 +303,9 @@ impl Phases {
                     let at = (plane / d.c_in * d.c_out + o) * d.out_plane();
                     y.range(at..at + d.out_plane())
                 };
-                for (y, row) in y.chunks_exact_mut(d.out_w()).zip(grid.numbers().chunks(self.width)) {
-                    y.copy_from_slice(&row[..d.out_w()]);
+                let n = d.out_w();
+                for r in 0..d.out_h() {
+                    lines::copy(&grid.numbers()[r * self.width..][..n], &mut y[r * n..(r + 1) * n]);
                 }
             }
         }

@@ -6,6 +6,7 @@
 //! gradient is a correlation too, over `dy` and with the kernel turned round.
 
 use super::Conv2d;
+use super::lines;
 use super::register::Scratch;
 use crate::dtype::Real;
 use std::ops::Range;
@@ -170,7 +171,7 @@ impl<'a> Grid<'a> {
                 row[from + n..].fill(T::ZERO);
                 let (row, x) = (&mut row[from..from + n], &plane[y * c.w + first..]);
                 match c.stride[1] {
-                    1 => row.copy_from_slice(&x[..n]),
+                    1 => lines::copy(&x[..n], row),
                     2 => row.iter_mut().zip(x.iter().step_by(2)).for_each(|(row, &x)| *row = x),
                     s => row.iter_mut().zip(x.iter().step_by(s)).for_each(|(row, &x)| *row = x),
                 }
@@ -208,7 +209,7 @@ impl<'a> Grid<'a> {
         let n = self.of.cols;
         for r in 0..self.rows.len() {
             let row = &mut grid[(image * self.height + r) * self.width..];
-            row[..n].copy_from_slice(&dy[(self.rows.start + r) * n..][..n]);
+            lines::copy(&dy[(self.rows.start + r) * n..][..n], &mut row[..n]);
             // Of the last row only what is wanted is there.
             let rest = row.len().min(self.width);
             row[n..rest].fill(T::ZERO);

@@ -24,6 +24,7 @@ mod depthwise;
 mod direct;
 mod direct_weight;
 mod grid;
+mod lines;
 mod matmul;
 mod register;
 mod slots;

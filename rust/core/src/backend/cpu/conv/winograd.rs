@@ -14,6 +14,7 @@
 //! A direct sum rounds less: the error is up to twice as large. An infinity reaches all four outputs of its tiles, as NaN.
 
 use super::Conv2d;
+use super::lines::halve;
 use super::register::{HasRegisters, Kernel, Register, Scratch};
 use crate::dtype::Real;
 use crate::parallel::{Out, tasks};
@@ -291,22 +292,6 @@ impl<T: HasRegisters> Filtering<'_, T> {
                 }
             }
         }
-    }
-}
-
-/// A row of inputs with `pad` zeros before it: numbers at even places and at odd ones, as far as there is room.
-#[inline(always)]
-fn halve<T: Real>(x: &[T], pad: usize, even: &mut [T], uneven: &mut [T]) {
-    let x = &x[..x.len().min(2 * even.len() - pad)];
-    let (lone, x) = x.split_at(pad % 2);
-    uneven[pad / 2..][..lone.len()].copy_from_slice(lone);
-    let (pairs, from) = (x.len() / 2, pad.div_ceil(2));
-    if x.len() % 2 == 1 {
-        even[from + pairs] = x[2 * pairs];
-    }
-    let (even, uneven, x) = (&mut even[from..][..pairs], &mut uneven[from..][..pairs], &x[..2 * pairs]);
-    for i in 0..pairs {
-        (even[i], uneven[i]) = (x[2 * i], x[2 * i + 1]);
     }
 }
 

@@ -1,0 +1,81 @@
+//! Rows of planes: copied, cut into even and odd numbers, and put together again. They are short, so that a call of the
+//! system's copy would take longer than the copy.
+
+use crate::dtype::Real;
+
+/// Numbers that are copied at once.
+const PIECE: usize = 8;
+
+/// `to = from`, of the same length.
+#[inline(always)]
+pub(super) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    let n = from.len();
+    assert_eq!(n, to.len());
+    if n < PIECE {
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+        return;
+    }
+    for (to, from) in to.chunks_exact_mut(PIECE).zip(from.chunks_exact(PIECE)) {
+        to.copy_from_slice(from);
+    }
+    // The rest, and some of what is there already.
+    to[n - PIECE..].copy_from_slice(&from[n - PIECE..]);
+}
+
+/// A row of inputs with `pad` zeros before it: numbers at even places and at odd ones, as far as there is room.
+#[inline(always)]
+pub(super) fn halve<T: Real>(x: &[T], pad: usize, even: &mut [T], uneven: &mut [T]) {
+    let x = &x[..x.len().min(2 * even.len() - pad)];
+    let (lone, x) = x.split_at(pad % 2);
+    uneven[pad / 2..][..lone.len()].copy_from_slice(lone);
+    let (pairs, from) = (x.len() / 2, pad.div_ceil(2));
+    if x.len() % 2 == 1 {
+        even[from + pairs] = x[2 * pairs];
+    }
+    let (even, uneven, x) = (&mut even[from..][..pairs], &mut uneven[from..][..pairs], &x[..2 * pairs]);
+    for i in 0..pairs {
+        (even[i], uneven[i]) = (x[2 * i], x[2 * i + 1]);
+    }
+}
+
+/// The way back: the numbers of a row with `pad` before it, from those at even places and at odd ones.
+#[inline(always)]
+pub(super) fn weave<T: Real>(even: &[T], uneven: &[T], pad: usize, x: &mut [T]) {
+    let lone = (pad % 2).min(x.len());
+    let (first, x) = x.split_at_mut(lone);
+    first.copy_from_slice(&uneven[pad / 2..][..lone]);
+    let (pairs, from) = (x.len() / 2, pad.div_ceil(2));
+    if x.len() % 2 == 1 {
+        x[2 * pairs] = even[from + pairs];
+    }
+    let (even, uneven, x) = (&even[from..][..pairs], &uneven[from..][..pairs], &mut x[..2 * pairs]);
+    for i in 0..pairs {
+        (x[2 * i], x[2 * i + 1]) = (even[i], uneven[i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_any_length_come_back() {
+        for n in 1..40usize {
+            let x: Vec<f32> = (1..=n).map(|i| i as f32).collect();
+            let mut to = vec![0.0; n];
+            copy(&x, &mut to);
+            assert_eq!(to, x);
+            for pad in 0..4 {
+                let (mut even, mut uneven) = (vec![0.0; n + 4], vec![0.0; n + 4]);
+                halve(&x, pad, &mut even, &mut uneven);
+                for (i, &x) in x.iter().enumerate() {
+                    let half = if (i + pad) % 2 == 0 { &even } else { &uneven };
+                    assert_eq!(half[(i + pad) / 2], x);
+                }
+                let mut back = vec![0.0; n];
+                weave(&even, &uneven, pad, &mut back);
+                assert_eq!(back, x);
+            }
+        }
+    }
+}
