@@ -336,21 +336,6 @@ pub(super) fn exponential_sum<T: Real>(x: &[T], max: T) -> T {
     join(&lanes)
 }
 
-/// The sum of `f(0..n)` through `LANES` partial sums.
-#[inline(always)]
-pub(super) fn total<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
-    let mut lanes = [T::ZERO; LANES];
-    let whole = n - n % LANES;
-    for i in (0..whole).step_by(LANES) {
-        for j in 0..LANES {
-            lanes[j] += f(i + j);
-        }
-    }
-    // Apart from the lanes, which would not stay in registers if they were indexed by a variable.
-    let rest = (whole..n).fold(T::ZERO, |sum, i| sum + f(i));
-    join(&lanes) + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,10 +30,9 @@ mod register;
 mod slots;
 mod winograd;
 
-use crate::backend::cpu::softmax::total;
+use crate::backend::cpu::lanes::sums;
 use crate::dtype::Real;
 use crate::parallel::rows;
-use crate::simd::vectorize;
 pub use register::HasRegisters;
 
 /// Everything a convolution needs to know. `h`, `w` are the sizes of the input.
@@ -178,16 +177,22 @@ pub fn backward_bias<T: Real>(d: Conv2d, dy: &[T], db: &mut [T]) {
     let plane = d.out_plane();
     let grain = 32768usize.div_ceil((d.n * plane).max(1));
     rows(db, 1, grain, |first, db| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, db) in db.iter_mut().enumerate() {
-                    let planes = (0..d.n).map(|n| &dy[(n * d.c_out + first + i) * plane..][..plane]);
-                    *db = T::of(planes.map(|dy| total(plane, |p| dy[p]).to_f64()).sum());
-                }
-            },
-        )
+        for (i, db) in db.iter_mut().enumerate() {
+            let planes = (0..d.n).map(|n| &dy[(n * d.c_out + first + i) * plane..][..plane]);
+            *db = T::of(planes.map(|dy| sum(dy)).sum());
+        }
     });
+}
+
+/// Vector code: the closure is inlined into it.
+fn sum<T: Real>(x: &[T]) -> f64 {
+    let [sum] = sums(
+        x,
+        x,
+        #[inline(always)]
+        |x, _| [x],
+    );
+    sum
 }
 
 #[cfg(test)]
