@@ -1,15 +1,20 @@
-//! Convolution and its gradients on the layers of LeNet and of small image nets.
+//! Convolution and its gradients: a layer for each path, from LeNet and from small image nets.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tensorrs_benches::numbers;
 use tensorrs_core::backend::cpu::conv::{self, Conv2d};
 
-const LAYERS: [(&str, Conv2d); 4] = [
+const LAYERS: [(&str, Conv2d); 9] = [
     ("lenet1", layer(256, 1, 6, 28, 5, 2)),
     ("lenet2", layer(256, 6, 16, 14, 5, 0)),
     ("cifar 3-32", layer(32, 3, 32, 32, 3, 1)),
     ("cifar 32-32", layer(32, 32, 32, 32, 3, 1)),
+    ("direct 5x5", layer(4, 32, 32, 32, 5, 2)),
+    ("minimal filtering", layer(4, 64, 64, 28, 3, 1)),
+    ("1x1", layer(4, 128, 128, 28, 1, 0)),
+    ("small planes", layer(4, 128, 128, 4, 3, 1)),
+    ("depthwise", Conv2d { groups: 64, ..layer(4, 64, 64, 28, 3, 1) }),
 ];
 
 const fn layer(n: usize, c_in: usize, c_out: usize, size: usize, kernel: usize, pad: usize) -> Conv2d {
@@ -33,9 +38,9 @@ fn conv(c: &mut Criterion) {
     for (name, d) in LAYERS {
         let outputs = d.n * d.c_out * d.out_h() * d.out_w();
         let x = numbers(d.n * d.c_in * d.h * d.w);
-        let w = numbers(d.c_out * d.c_in * d.kh * d.kw);
+        let w = numbers(d.c_out * d.c_in / d.groups * d.kh * d.kw);
         let dy = numbers(outputs);
-        group.throughput(Throughput::Elements(2 * (outputs * d.c_in * d.kh * d.kw) as u64));
+        group.throughput(Throughput::Elements(2 * (outputs * d.c_in / d.groups * d.kh * d.kw) as u64));
         let mut y = vec![0.0; outputs];
         group.bench_function(BenchmarkId::new("forward", name), |b| {
             b.iter(|| conv::forward(d, black_box(&x), &w, None, &mut y));
