@@ -27,25 +27,25 @@ const PIECES: usize = 8;
 /// Steps below which filling the registers and emptying them takes too long.
 const FEWEST: usize = 27;
 
-/// Whether the tiles are filled well enough, in hundredths, with the registers of this machine.
-fn fills<T: HasRegisters>(d: &Conv2d, percent: usize) -> bool {
+/// Whether the tiles are filled well enough by the registers of this machine, for `steps` products of an output. `batch`
+/// says if that path is open, which has no edges, but turns the images round.
+fn fills<T: HasRegisters>(d: &Conv2d, steps: usize, batch: bool) -> bool {
     let c = Correlation::forward(d);
     // Some rows show it.
     let (size, rows) = (2 * T::lanes(), c.rows.min(16));
     let tiles = Grid::new(&c, 0..1, 0..rows).tiles(size, 0).0.len();
-    rows * c.cols * 100 >= tiles * size * percent
+    let percent = if batch { 90 } else { 80 };
+    steps >= FEWEST && rows * c.cols * 100 >= tiles * size * percent
 }
 
-/// Whether this is the quickest path: `batch` says if that one is open, which has no edges, but turns the images round.
+/// Whether this is the quickest path.
 pub(super) fn fits<T: HasRegisters>(d: &Conv2d, batch: bool) -> bool {
-    d.taps() >= FEWEST && fills::<T>(d, if batch { 90 } else { 80 })
+    fills::<T>(d, d.taps(), batch)
 }
 
 /// As `fits` for the input gradient, which is a correlation only without strides.
 pub(super) fn fits_input<T: HasRegisters>(d: &Conv2d, batch: bool) -> bool {
-    d.stride == [1, 1]
-        && d.c_out / d.groups * d.kh * d.kw >= FEWEST
-        && fills::<T>(d, if batch { 90 } else { 80 })
+    d.stride == [1, 1] && fills::<T>(d, d.c_out / d.groups * d.kh * d.kw, batch)
 }
 
 pub(super) fn forward<T: HasRegisters>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
