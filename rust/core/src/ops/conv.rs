@@ -7,6 +7,7 @@
 mod plan;
 
 use crate::backend::backend;
+pub use crate::backend::cpu::conv::{Precision, precision, set_precision};
 use crate::backend::nn::{Conv2d, Conv3d, Depth};
 use crate::dtype::DType;
 use crate::error::Result;

@@ -22,6 +22,19 @@ pub trait Register: Tile {
             }
         }
     }
+
+    /// The same for `N` rows of eight numbers.
+    ///
+    /// # Safety
+    /// Inside `enter`; all the numbers can be read and written.
+    #[inline(always)]
+    unsafe fn turn_eight(x: *const Self::E, x_step: usize, out: *mut Self::E, out_step: usize) {
+        const { assert!(8 % Self::N == 0) };
+        for j in (0..8).step_by(Self::N) {
+            // SAFETY: the caller's promise, for a part of the block.
+            unsafe { Self::turn(x.add(j), x_step, out.add(j * out_step), out_step) };
+        }
+    }
 }
 
 impl Register for Lanes<f32, 4> {}
@@ -55,6 +68,14 @@ mod x86 {
                     // SAFETY: the caller's promise, for a quarter of the block.
                     unsafe { turn8(x.add(i * x_step + j), x_step, out.add(j * out_step + i), out_step) };
                 }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn turn_eight(x: *const f32, x_step: usize, out: *mut f32, out_step: usize) {
+            for i in [0, 8] {
+                // SAFETY: the caller's promise, for half of the block.
+                unsafe { turn8(x.add(i * x_step), x_step, out.add(i), out_step) };
             }
         }
     }

@@ -109,25 +109,13 @@ const CASES: [Case; 49] = [
     (1, 2, 2, 2, [70, 72], [3, 3], [1, 1], [1, 1], [1, 1]),
 ];
 
-fn convolutions() -> impl Iterator<Item = Conv2d> {
-    CASES.iter().map(|&(n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation)| Conv2d {
-        n,
-        c_in,
-        c_out,
-        groups,
-        h,
-        w,
-        kh,
-        kw,
-        stride,
-        pad,
-        dilation,
-    })
+fn convolution(&(n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation): &Case) -> Conv2d {
+    Conv2d { n, c_in, c_out, groups, h, w, kh, kw, stride, pad, dilation }
 }
 
 fn compare<T: HasRegisters>(tolerance: f64) {
     let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
-    for d in convolutions() {
+    for d in CASES.iter().map(convolution) {
         let x = numbers::<T>(d.n * d.c_in * d.plane(), 1);
         let w = numbers::<T>(d.c_out * d.taps(), 2);
         let dy = numbers::<T>(d.n * d.c_out * d.out_plane(), 3);
@@ -165,6 +153,66 @@ fn every_path_equals_the_naive_twin_in_f32() {
 #[test]
 fn every_path_equals_the_naive_twin_in_f64() {
     compare::<f64>(1e-12);
+}
+
+/// Both sizes of minimal filtering on layers that they might not be chosen for: odd sizes, rows of several registers,
+/// every padding, one image and many, one channel and more than a block.
+const FILTERED: [Case; 8] = [
+    (1, 70, 67, 1, [9, 11], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (1, 1, 1, 1, [3, 3], [3, 3], [1, 1], [0, 0], [1, 1]),
+    (2, 5, 16, 1, [4, 70], [3, 3], [1, 1], [0, 2], [1, 1]),
+    (1, 3, 2, 1, [41, 5], [3, 3], [1, 1], [2, 1], [1, 1]),
+    (13, 17, 6, 1, [6, 7], [3, 3], [1, 1], [2, 2], [1, 1]),
+    (30, 9, 15, 1, [1, 2], [3, 3], [1, 1], [2, 1], [1, 1]),
+    (3, 48, 50, 1, [16, 18], [3, 3], [1, 1], [1, 0], [1, 1]),
+    (1, 2, 3, 1, [8, 140], [3, 3], [1, 1], [1, 1], [1, 1]),
+];
+
+fn compare_filtered<T: HasRegisters>(size: winograd::Size, tolerance: f64) {
+    let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
+    for d in FILTERED.iter().map(convolution) {
+        let x = numbers::<T>(d.n * d.c_in * d.plane(), 1);
+        let w = numbers::<T>(d.c_out * d.taps(), 2);
+        let dy = numbers::<T>(d.n * d.c_out * d.out_plane(), 3);
+        let bias = numbers::<T>(d.c_out, 4);
+        let both = || {
+            let [mut y, mut dx] = [&dy, &x].map(|like| vec![T::ONE; like.len()]);
+            winograd::forward(size, &d, &x, &w, Some(&bias), &mut y);
+            winograd::backward_input(size, &d, &dy, &w, &mut dx);
+            [y, dx]
+        };
+        let [mut y, dx] =
+            [Pass::Forward, Pass::Input].map(|pass| naive(&d, pass, &wide(&x), &wide(&w), &wide(&dy)));
+        y.iter_mut().enumerate().for_each(|(i, y)| *y += bias[i / d.out_plane() % d.c_out].to_f64());
+        at_every_level(both, |level, [got_y, got_dx]| {
+            close(&got_y, &y, tolerance, &format!("{level:?} {d:?} forward"));
+            close(&got_dx, &dx, tolerance, &format!("{level:?} {d:?} backward"));
+        });
+    }
+}
+
+#[test]
+fn small_tiles_equal_the_naive_twin() {
+    compare_filtered::<f32>(winograd::Size::Two, 3e-5);
+    compare_filtered::<f64>(winograd::Size::Two, 1e-13);
+}
+
+#[test]
+fn large_tiles_equal_the_naive_twin() {
+    compare_filtered::<f32>(winograd::Size::Four, 5e-5);
+    compare_filtered::<f64>(winograd::Size::Four, 1e-13);
+}
+
+#[test]
+fn tiles_follow_the_precision() {
+    use winograd::Size::{Four, Two};
+    let layer = |n, c, h| convolution(&(n, c, c, 1, [h, h], [3, 3], [1, 1], [1, 1], [1, 1]));
+    let sizes = |d: &Conv2d| Precision::ALL.map(|p| winograd::fits_at::<f32>(p, d));
+    assert_eq!(sizes(&layer(8, 64, 56)), [None, Some(Two), Some(Four)]);
+    assert_eq!(sizes(&layer(1, 512, 32)), [None, Some(Two), Some(Two)]);
+    assert_eq!(sizes(&layer(8, 8, 56)), [None; 3]);
+    assert_eq!(winograd::fits_at::<f64>(Precision::Medium, &layer(8, 64, 56)), Some(Two));
+    assert_eq!(precision(), Precision::High);
 }
 
 #[test]

@@ -1,49 +1,95 @@
-//! 3 x 3 convolution with stride 1 by minimal filtering, F(2 x 2, 3 x 3): four outputs of a channel from 16 products
-//! instead of 36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308).
+//! 3 x 3 convolution with stride 1 by minimal filtering, F(M x M, 3 x 3): with M = 2 four outputs of a channel from 16
+//! products instead of 36, with M = 4 sixteen from 36 instead of 144 (Lavin and Gray, "Fast Algorithms for Convolutional
+//! Neural Networks", arXiv 1509.09308).
 //!
-//!   Y = A' ((G g G') * (B' d B)) A        d: 4 x 4 inputs, g: the filter, Y: 2 x 2 outputs, *: element by element
+//!   Y = A' ((G g G') * (B' d B)) A        d: A x A inputs with A = M + 2, g: the filter, Y: M x M outputs,
+//!                                         *: element by element; the matrices are in `points.rs`
 //!
-//! Summed over the input channels, the products at each of the 16 positions are a matrix product of filters and tiles.
+//! Summed over the input channels, the products at each of the A x A positions are a matrix product of filters and tiles.
 //! The input gradient is the same with the filters turned round and their channels exchanged.
 //!
 //! TASKS: a band of tiles (rows of tiles of some images side by side) x a part of the output channels
-//! LOOP 1: input channels; the padded rows are split by odd and even, so that a vector holds one element of neighbouring
-//!         tiles; the transformed tiles are laid out as the matrix product wants them and stay in the second cache
-//! LOOP 2: blocks of output channels; 16 small products into a block that stays in the first cache, turned back at once
+//! LOOP 1: input channels; the padded rows are cut by their place in a tile, so that a vector holds one element of
+//!         neighbouring tiles; the transformed tiles are laid out as the matrix product wants them
+//! LOOP 2: groups of blocks of output channels, whose sums stay in the second cache
+//! LOOP 3: positions, columns of tiles, blocks; a column of tiles stays in the first cache for all blocks of the group
 //!
-//! A direct sum rounds less: the error is up to twice as large. An infinity reaches all four outputs of its tiles, as NaN.
+//! Which size is taken is in `fits`, and follows `precision.rs`. F(2 x 2) wins from 48 channels and 256 tiles on,
+//! F(4 x 4) over it where the planes are large or the channels many: 0.65
+//! to 0.8 of its time from 128 channels of 14 x 14 to 64 of 56 x 56.
+//! Errors relative to the largest output, 64 to 512 channels: direct 4e-7 to 9e-7, F(2 x 2) 3e-7 to 9e-7, F(4 x 4) 1e-6
+//! to 4e-6. An infinity reaches all outputs of its tiles, as NaN.
 
 use super::Conv2d;
-use super::lines::halve;
+use super::bands::{Band, Bands};
+use super::lines::copy;
+use super::points::{Four, Points, Two};
+use super::precision::{Precision, precision};
 use super::register::{HasRegisters, Kernel, Register, Scratch};
-use crate::dtype::Real;
-use crate::parallel::{Out, tasks};
+use crate::dtype::DType;
+use crate::parallel::{Out, num_threads, tasks};
+use std::marker::PhantomData;
+use std::ops::Range;
 
-/// Positions of a transformed tile.
-const POSITIONS: usize = 16;
-/// Bytes of transformed tiles that a task keeps.
-const NEAR: usize = 1 << 18;
-/// A layer is cut into this many tasks if it has fewer bands.
-const TASKS: usize = 8;
-/// Tiles from which transforming the filters pays, and channels from which transforming the tiles does.
-const MANY: usize = 256;
-const DEEP: usize = 48;
+/// Bytes of sums that a group of blocks should not exceed.
+const SUMS: usize = 1 << 17;
+/// Numbers of the registers that hold a filter of each output channel of a block.
+const MOST: usize = 16;
 
-pub(super) fn fits(d: &Conv2d) -> bool {
-    let tiles = d.n * d.out_h().div_ceil(2) * d.out_w().div_ceil(2);
+/// Outputs of a tile along each axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    Two,
+    Four,
+}
+
+impl Size {
+    fn tiles(self, d: &Conv2d) -> usize {
+        let side = match self {
+            Size::Two => 2,
+            Size::Four => 4,
+        };
+        d.n * d.out_h().div_ceil(side) * d.out_w().div_ceil(side)
+    }
+}
+
+/// The size of tiles that is the quickest path, if any is, among those that are exact enough.
+pub(super) fn fits<T: HasRegisters>(d: &Conv2d) -> Option<Size> {
+    fits_at::<T>(precision(), d)
+}
+
+/// The same at a precision of one's own.
+pub(super) fn fits_at<T: HasRegisters>(precision: Precision, d: &Conv2d) -> Option<Size> {
     let kernel = [d.kh, d.kw, d.stride[0], d.stride[1], d.dilation[0], d.dilation[1]];
-    kernel == [3, 3, 1, 1, 1, 1]
-        && d.groups == 1
-        && d.pad[0].max(d.pad[1]) <= 2
-        && d.c_in.min(d.c_out) >= DEEP
-        && tiles >= MANY
+    let possible = kernel == [3, 3, 1, 1, 1, 1] && d.groups == 1 && d.pad[0].max(d.pad[1]) <= 2;
+    // Channels from which transforming the tiles pays, and tiles from which transforming the filters does.
+    let (deep, many) = (48, 256);
+    let channels = d.c_in.min(d.c_out);
+    if !possible || precision == Precision::Highest || channels < deep || Size::Two.tiles(d) < many {
+        return None;
+    }
+    // Larger tiles transform filters to more than twice as many numbers, and may reach further past the edges. Whole
+    // numbers, which are convolved as f64, would not stay whole.
+    let larger = precision == Precision::Medium
+        && T::DTYPE == DType::F32
+        && Size::Four.tiles(d) >= 96
+        && Size::Four.tiles(d) * 3 <= Size::Two.tiles(d)
+        && (channels >= 128 || d.out_w() >= 12);
+    Some(if larger { Size::Four } else { Size::Two })
 }
 
-pub(super) fn forward<T: HasRegisters>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    T::with_register(Filtering { d: *d, x, weight, bias, y: Out::new(y), transposed: false });
+pub(super) fn forward<T: HasRegisters>(
+    size: Size,
+    d: &Conv2d,
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+) {
+    Filtering { d: *d, x, weight, bias, y: Out::new(y), transposed: false }.start(size);
 }
 
-pub(super) fn backward_input<T: HasRegisters>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
+pub(super) fn backward_input<T: HasRegisters>(size: Size, d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
     let turned = Conv2d {
         c_in: d.c_out,
         c_out: d.c_in,
@@ -52,7 +98,7 @@ pub(super) fn backward_input<T: HasRegisters>(d: &Conv2d, dy: &[T], weight: &[T]
         pad: [2 - d.pad[0], 2 - d.pad[1]],
         ..*d
     };
-    T::with_register(Filtering { d: turned, x: dy, weight, bias: None, y: Out::new(dx), transposed: true });
+    Filtering { d: turned, x: dy, weight, bias: None, y: Out::new(dx), transposed: true }.start(size);
 }
 
 struct Filtering<'a, T> {
@@ -65,69 +111,31 @@ struct Filtering<'a, T> {
     transposed: bool,
 }
 
-/// How the tiles are cut into bands. In a band tile (image, row, column) has number `(row * images + image) * wide +
-/// column`; there is a column more than tiles, so that the right half of the last tile has a place.
-#[derive(Clone, Copy)]
-struct Bands {
-    /// Rows and columns of tiles in an image.
-    tall: usize,
-    wide: usize,
-    /// Images and rows of tiles in a band.
-    images: usize,
-    rows: usize,
-    /// Numbers of a band, a multiple of the columns of a block.
-    lanes: usize,
-    /// Bands of an image, and bands in all.
-    across: usize,
-    count: usize,
-}
-
-impl Bands {
-    /// The cut with the fewest numbers that are no tiles, among those whose transformed tiles stay near.
-    fn new(d: &Conv2d, columns: usize, bytes: usize) -> Self {
-        let (tall, wide) = (d.out_h().div_ceil(2), d.out_w().div_ceil(2) + 1);
-        let most = (NEAR / (POSITIONS * d.c_in * bytes)).next_multiple_of(columns).max(2 * columns).max(wide);
-        let cut = |images: usize, rows: usize| {
-            let lanes = (images * rows * wide - 1).next_multiple_of(columns);
-            let across = tall.div_ceil(rows);
-            Self { tall, wide, images, rows, lanes, across, count: across * d.n.div_ceil(images) }
-        };
-        let images = 1..=d.n.min(most / wide).max(1);
-        let cuts = images.flat_map(|m| (1..=tall.min(most / (m * wide)).max(1)).map(move |r| (m, r)));
-        let cuts = cuts.map(|(m, r)| cut(m, r));
-        cuts.min_by_key(|c| (c.count * c.lanes, c.count)).unwrap_or_else(|| cut(1, 1))
-    }
-
-    /// From one row of tiles to the next.
-    fn row(&self) -> usize {
-        self.images * self.wide
-    }
-
-    /// From one position of the transformed tiles to the next: not a power of two, or all would share a set of the cache.
-    fn position(&self, channels: usize) -> usize {
-        channels * self.lanes + 16
-    }
-
-    /// Numbers of one phase of the inputs of a band, with room for the last register.
-    fn phase(&self) -> usize {
-        (self.rows + 1) * self.row() + self.lanes
+impl<T: HasRegisters> Filtering<'_, T> {
+    fn start(self, size: Size) {
+        match size {
+            Size::Two => T::with_register(Tiled::<'_, T, Two, 2, 4> { layer: self, points: PhantomData }),
+            Size::Four => T::with_register(Tiled::<'_, T, Four, 4, 6> { layer: self, points: PhantomData }),
+        }
     }
 }
 
-/// One band: the images and the rows of tiles it really has.
-struct Band {
-    image: usize,
-    images: usize,
-    row: usize,
-    rows: usize,
+/// A layer, and the size of its tiles: `M` outputs from `A` inputs along each axis.
+struct Tiled<'a, T, P, const M: usize, const A: usize> {
+    layer: Filtering<'a, T>,
+    points: PhantomData<P>,
 }
 
-impl<T: HasRegisters> Kernel<T> for Filtering<'_, T> {
+impl<T, P, const M: usize, const A: usize> Kernel<T> for Tiled<'_, T, P, M, A>
+where
+    T: HasRegisters,
+    P: Points<M, A> + Sync,
+{
     fn run<V: Register<E = T>>(self) {
-        let d = &self.d;
-        let bands = Bands::new(d, V::COLS, size_of::<T>());
+        let d = &self.layer.d;
+        let bands = Bands::new(d, M, V::COLS, A * A * d.c_in * size_of::<T>());
         let blocks = d.c_out.div_ceil(V::ROWS);
-        let filter = POSITIONS * d.c_in * V::ROWS;
+        let filter = A * A * Self::filter::<V>(d.c_in);
         let mut filters = Scratch::new(blocks * filter);
         let out = Out::new(filters.numbers());
         tasks(blocks, |block| {
@@ -141,16 +149,12 @@ impl<T: HasRegisters> Kernel<T> for Filtering<'_, T> {
             }
         });
         let filters = &*filters.numbers();
-        let parts = TASKS.div_ceil(bands.count).min(blocks);
+        // No sum depends on the cut. Each part transforms the tiles of its band for itself, so one thread does without.
+        let wanted = if num_threads() > 1 { 2 * num_threads() } else { 1 };
+        let parts = wanted.div_ceil(bands.count).min(blocks);
         tasks(bands.count * parts, |task| {
             let (at, part) = (task / parts, task % parts);
-            let (image, row) = (at / bands.across * bands.images, at % bands.across * bands.rows);
-            let band = Band {
-                image,
-                images: bands.images.min(d.n - image),
-                row,
-                rows: bands.rows.min(bands.tall - row),
-            };
+            let band = bands.at(d.n, at);
             let range = blocks * part / parts..blocks * (part + 1) / parts;
             // SAFETY: a task alone writes the outputs of its band and channels.
             unsafe {
@@ -163,31 +167,56 @@ impl<T: HasRegisters> Kernel<T> for Filtering<'_, T> {
     }
 }
 
-impl<T: HasRegisters> Filtering<'_, T> {
-    /// `G g G'` for a block of output channels: `to[position][input channel][output channel]`.
+impl<T, P, const M: usize, const A: usize> Tiled<'_, T, P, M, A>
+where
+    T: HasRegisters,
+    P: Points<M, A>,
+{
+    /// From one position of the transformed filters of a block to the next, with room for the last register.
+    fn filter<V: Register<E = T>>(c_in: usize) -> usize {
+        c_in * V::ROWS + MOST
+    }
+
+    /// `G g G'` for a block of output channels: `to[position][input channel][output channel]`. What a register writes
+    /// too much belongs to the next input channel, which comes later.
+    ///
+    /// # Safety
+    /// Inside `V::enter`.
     #[inline(always)]
-    fn transform_filters<V: Register<E = T>>(&self, block: usize, to: &mut [T]) {
-        let (c_in, c_out) = (self.d.c_in, self.d.c_out);
+    unsafe fn transform_filters<V: Register<E = T>>(&self, block: usize, to: &mut [T]) {
+        let (c_in, c_out) = (self.layer.d.c_in, self.layer.d.c_out);
+        let here = V::ROWS.min(c_out - block * V::ROWS);
+        let mut taps = [[T::ZERO; MOST]; 9];
+        let pitch = Self::filter::<V>(c_in);
+        const { assert!(V::ROWS.next_multiple_of(V::N) <= MOST) };
+        assert!(to.len() >= A * A * pitch);
         for c in 0..c_in {
-            for r in 0..V::ROWS {
+            for r in 0..here {
                 let o = block * V::ROWS + r;
-                let mut g = [[T::ZERO; 3]; 3];
-                if o < c_out {
-                    let at = if self.transposed { c * c_out + o } else { o * c_in + c } * 9;
-                    for (k, &w) in self.weight[at..at + 9].iter().enumerate() {
-                        let k = if self.transposed { 8 - k } else { k };
-                        g[k / 3][k % 3] = w;
-                    }
+                if self.layer.transposed {
+                    let g = &self.layer.weight[(c * c_out + o) * 9..][..9];
+                    (0..9).for_each(|k| taps[8 - k][r] = g[k]);
+                } else {
+                    let g = &self.layer.weight[(o * c_in + c) * 9..][..9];
+                    (0..9).for_each(|k| taps[k][r] = g[k]);
                 }
-                let [a, b, c_row] = g;
-                let columns: [[T; 4]; 3] = std::array::from_fn(
-                    #[inline(always)]
-                    |j| widen([a[j], b[j], c_row[j]]),
-                );
-                for i in 0..4 {
-                    let row = widen([columns[0][i], columns[1][i], columns[2][i]]);
-                    for (j, &u) in row.iter().enumerate() {
-                        to[((i * 4 + j) * c_in + c) * V::ROWS + r] = u;
+            }
+            for r in (0..V::ROWS).step_by(V::N) {
+                // SAFETY: the caller's promise; rows of taps have room for all registers.
+                unsafe {
+                    let mut t = [[V::splat(T::ZERO); A]; 3];
+                    for j in 0..3 {
+                        let g = [0, 1, 2].map(
+                            #[inline(always)]
+                            |i| V::load(taps[3 * i + j].as_ptr().add(r)),
+                        );
+                        t[j] = P::widen(g);
+                    }
+                    for i in 0..A {
+                        let u = P::widen([t[0][i], t[1][i], t[2][i]]);
+                        for j in 0..A {
+                            u[j].store(to.as_mut_ptr().add((i * A + j) * pitch + c * V::ROWS + r));
+                        }
                     }
                 }
             }
@@ -203,195 +232,210 @@ impl<T: HasRegisters> Filtering<'_, T> {
         &self,
         bands: &Bands,
         band: &Band,
-        blocks: std::ops::Range<usize>,
+        blocks: Range<usize>,
         filters: &[T],
     ) {
-        let (d, lanes) = (&self.d, bands.lanes);
-        let mut room = Scratch::new(4 * bands.phase());
-        let mut tiles = Scratch::new(POSITIONS * bands.position(d.c_in));
-        let mut sums = Scratch::new(POSITIONS * V::ROWS * lanes);
-        let mut outputs = Scratch::new(4 * lanes);
+        let (d, lanes) = (&self.layer.d, bands.lanes);
+        let group = (SUMS / (A * A * V::ROWS * lanes * size_of::<T>())).clamp(1, blocks.len());
+        let mut room = Scratch::new(M * 8 * bands.phase());
+        let mut lines = Scratch::new(M * bands.line::<M>(V::N));
+        let mut nothing = Scratch::new(bands.line::<M>(V::N));
+        let mut tiles = Scratch::new(A * A * bands.pitch(d.c_in));
+        let mut sums = Scratch::new(A * A * bands.pitch(group * V::ROWS));
+        let mut outputs = Scratch::new(M * M * lanes);
         room.numbers().fill(T::ZERO);
+        lines.numbers().fill(T::ZERO);
+        nothing.numbers().fill(T::ZERO);
         for c in 0..d.c_in {
-            self.split(bands, band, c, room.numbers());
             // SAFETY: the caller's promise; the rooms have the sizes that are asked for.
-            unsafe { transform_tiles::<V>(bands, d.c_in, c, room.numbers(), tiles.numbers()) };
+            unsafe {
+                self.split::<V>(bands, band, c, [lines.numbers(), nothing.numbers()], room.numbers());
+                self.transform_tiles::<V>(bands, c, room.numbers(), tiles.numbers());
+            }
         }
-        let filter = POSITIONS * d.c_in * V::ROWS;
-        for block in blocks {
-            let filters = &filters[block * filter..(block + 1) * filter];
-            for position in 0..POSITIONS {
+        let (tiles, pitch) = (&*tiles.numbers(), bands.pitch(group * V::ROWS));
+        for first in blocks.clone().step_by(group) {
+            let group = first..blocks.end.min(first + group);
+            for position in 0..A * A {
                 for col in (0..lanes).step_by(V::COLS) {
-                    let a = &filters[position * d.c_in * V::ROWS..];
-                    let b = &tiles.numbers()[position * bands.position(d.c_in) + col * d.c_in..]
-                        [..d.c_in * V::COLS];
-                    let c = &mut sums.numbers()[position * V::ROWS * lanes + col..];
-                    // SAFETY: the caller's promise; the rows of `c` are `lanes` apart and all inside.
-                    unsafe { V::multiply(d.c_in, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), lanes) };
+                    let b = &tiles[position * bands.pitch(d.c_in) + col * d.c_in..][..d.c_in * V::COLS];
+                    for block in group.clone() {
+                        let a = &filters[(block * A * A + position) * Self::filter::<V>(d.c_in)..];
+                        let at = position * pitch + (block - first) * V::ROWS * lanes + col;
+                        let c = &mut sums.numbers()[at..];
+                        // SAFETY: the caller's promise; the rows of `c` are `lanes` apart and all inside.
+                        unsafe { V::multiply(d.c_in, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), lanes) };
+                    }
                 }
             }
-            for r in 0..V::ROWS.min(d.c_out - block * V::ROWS) {
-                let o = block * V::ROWS + r;
-                let bias = self.bias.map_or(T::ZERO, |b| b[o]);
+            for o in group.start * V::ROWS..d.c_out.min(group.end * V::ROWS) {
+                let bias = self.layer.bias.map_or(T::ZERO, |b| b[o]);
+                let sums = &sums.numbers()[(o - first * V::ROWS) * lanes..];
                 // SAFETY: the caller's promise.
                 unsafe {
-                    let sums = &sums.numbers()[r * lanes..];
-                    transform_outputs::<V>(lanes, sums, V::ROWS * lanes, bias, outputs.numbers());
+                    Self::transform_outputs::<V>(lanes, sums, pitch, bias, outputs.numbers());
                     self.write(bands, band, o, outputs.numbers());
                 }
             }
         }
     }
 
-    /// The inputs of a band in one channel: even and odd rows by even and odd columns, four phases.
+    /// The inputs of a band in one channel: `M` phases of rows, by the row's place in a tile, each with eight phases of
+    /// columns, of which `A` are used: a tile has columns that its neighbour has too. The lines are zeros but for what is
+    /// written here.
+    ///
+    /// # Safety
+    /// Inside `V::enter`; the rooms have the sizes of the band.
     #[inline(always)]
-    fn split(&self, bands: &Bands, band: &Band, c: usize, phases: &mut [T]) {
-        let d = &self.d;
-        for image in 0..band.images {
-            let plane = &self.x[((band.image + image) * d.c_in + c) * d.plane()..][..d.plane()];
-            for row in 0..=band.rows {
-                for odd in 0..2 {
-                    let y = (2 * (band.row + row) + odd).wrapping_sub(d.pad[0]);
-                    let at = 2 * odd * bands.phase() + row * bands.row() + image * bands.wide;
-                    let (even, uneven) = phases[at..].split_at_mut(bands.phase());
-                    let (even, uneven) = (&mut even[..bands.wide], &mut uneven[..bands.wide]);
-                    even.fill(T::ZERO);
-                    uneven.fill(T::ZERO);
-                    if y < d.h {
-                        halve(&plane[y * d.w..(y + 1) * d.w], d.pad[1], even, uneven);
+    unsafe fn split<V: Register<E = T>>(
+        &self,
+        bands: &Bands,
+        band: &Band,
+        c: usize,
+        [lines, nothing]: [&mut [T]; 2],
+        phases: &mut [T],
+    ) {
+        let d = &self.layer.d;
+        let length = bands.line::<M>(V::N);
+        assert!(
+            lines.len() >= M * length && nothing.len() >= length && phases.len() >= M * 8 * bands.phase()
+        );
+        // The last two rows are looked at by the last row of tiles alone. What a register writes too much belongs to
+        // the next tiles, which come later.
+        for row in 0..=band.rows {
+            for image in 0..band.images {
+                let plane = &self.layer.x[((band.image + image) * d.c_in + c) * d.plane()..][..d.plane()];
+                let y = |i: usize| (M * (band.row + row) + i).wrapping_sub(d.pad[0]);
+                let rows = if row < band.rows { M } else { 2 };
+                // All rows first: a register that is loaded just after two stores that made it waits for both.
+                for i in (0..rows).filter(|&i| y(i) < d.h) {
+                    copy(&plane[y(i) * d.w..][..d.w], &mut lines[i * length + d.pad[1]..][..d.w]);
+                }
+                for i in 0..rows {
+                    let from = if y(i) < d.h { lines[i * length..].as_ptr() } else { nothing.as_ptr() };
+                    let at = i * 8 * bands.phase() + row * bands.row() + image * bands.wide;
+                    for q in (0..bands.wide).step_by(V::N) {
+                        // SAFETY: a line has eight numbers after the first of its last tile, a phase has a register more
+                        // than tiles.
+                        unsafe {
+                            let to = phases.as_mut_ptr().add(at + q);
+                            V::turn_eight(from.add(M * q), M, to, bands.phase());
+                        }
                     }
                 }
             }
         }
     }
 
-    /// The outputs of a band in one channel, from the four phases of the tiles.
+    /// `B' d B` for the tiles of a band in one channel, into blocks of columns: `tiles[position][block][channel][column]`.
+    ///
+    /// # Safety
+    /// Inside `V::enter`; `phases` and `tiles` have the sizes of the band.
+    #[inline(always)]
+    unsafe fn transform_tiles<V: Register<E = T>>(
+        &self,
+        bands: &Bands,
+        c: usize,
+        phases: &[T],
+        tiles: &mut [T],
+    ) {
+        let channels = self.layer.d.c_in;
+        assert!(
+            phases.len() >= M * 8 * bands.phase()
+                && tiles.len() >= A * A * bands.pitch(channels)
+                && c < channels
+        );
+        for q in (0..bands.lanes).step_by(V::N) {
+            // SAFETY: the last register of a phase begins a row after the last number of the band.
+            unsafe {
+                let zero = V::splat(T::ZERO);
+                let mut t = [[zero; A]; A];
+                for j in 0..A {
+                    let mut d = [zero; A];
+                    for i in 0..A {
+                        let at = (i % M * 8 + j) * bands.phase() + i / M * bands.row() + q;
+                        d[i] = V::load(phases.as_ptr().add(at));
+                    }
+                    t[j] = P::narrow(d);
+                }
+                let to = tiles.as_mut_ptr().add((q / V::COLS * channels + c) * V::COLS + q % V::COLS);
+                for i in 0..A {
+                    let mut row = [zero; A];
+                    for j in 0..A {
+                        row[j] = t[j][i];
+                    }
+                    let row = P::narrow(row);
+                    for j in 0..A {
+                        row[j].store(to.add((i * A + j) * bands.pitch(channels)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// `A' m A + bias` for one output channel of a band: `outputs[row of a tile][tile][column]`, where position `p` of
+    /// `sums` begins at `p * pitch`.
+    ///
+    /// # Safety
+    /// Inside `V::enter`.
+    #[inline(always)]
+    unsafe fn transform_outputs<V: Register<E = T>>(
+        lanes: usize,
+        sums: &[T],
+        pitch: usize,
+        bias: T,
+        outputs: &mut [T],
+    ) {
+        assert!(sums.len() >= (A * A - 1) * pitch + lanes && outputs.len() >= M * M * lanes);
+        for q in (0..lanes).step_by(V::N) {
+            // SAFETY: `lanes` is a multiple of the register, and the sizes were just checked.
+            unsafe {
+                let (zero, bias) = (V::splat(T::ZERO), V::splat(bias));
+                let mut t = [[zero; M]; A];
+                for j in 0..A {
+                    let mut m = [zero; A];
+                    for i in 0..A {
+                        m[i] = V::load(sums.as_ptr().add((i * A + j) * pitch + q));
+                    }
+                    t[j] = P::sum(m);
+                }
+                for i in 0..M {
+                    let mut row = [zero; A];
+                    for j in 0..A {
+                        row[j] = t[j][i];
+                    }
+                    let row = P::sum(row);
+                    let mut turned = [[T::ZERO; MOST]; M];
+                    for j in 0..M {
+                        row[j].add(bias).store(turned[j].as_mut_ptr());
+                    }
+                    let to = &mut outputs[(i * lanes + q) * M..][..M * V::N];
+                    for t in 0..V::N {
+                        for j in 0..M {
+                            to[t * M + j] = turned[j][t];
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The outputs of a band in one channel, from the rows of its tiles.
     ///
     /// # Safety
     /// Nobody else has these outputs.
     #[inline(always)]
     unsafe fn write(&self, bands: &Bands, band: &Band, o: usize, outputs: &[T]) {
-        let d = &self.d;
+        let d = &self.layer.d;
         let (out_h, out_w) = (d.out_h(), d.out_w());
         for image in 0..band.images {
-            for row in 0..band.rows {
-                let at = row * bands.row() + image * bands.wide;
-                for odd in 0..2.min(out_h - 2 * (band.row + row)) {
-                    let even = &outputs[2 * odd * bands.lanes + at..][..out_w.div_ceil(2)];
-                    let uneven = &outputs[(2 * odd + 1) * bands.lanes + at..][..out_w / 2];
-                    let y = ((band.image + image) * d.c_out + o) * out_h + 2 * (band.row + row) + odd;
-                    // SAFETY: the caller's promise.
-                    let y = unsafe { self.y.range(y * out_w..(y + 1) * out_w) };
-                    let n = out_w / 2;
-                    for i in 0..n {
-                        (y[2 * i], y[2 * i + 1]) = (even[i], uneven[i]);
-                    }
-                    if out_w % 2 == 1 {
-                        y[out_w - 1] = even[out_w / 2];
-                    }
-                }
+            for row in 0..(M * band.rows).min(out_h - M * band.row) {
+                let at = row % M * bands.lanes + row / M * bands.row() + image * bands.wide;
+                let y = ((band.image + image) * d.c_out + o) * out_h + M * band.row + row;
+                // SAFETY: the caller's promise.
+                let y = unsafe { self.layer.y.range(y * out_w..(y + 1) * out_w) };
+                copy(&outputs[M * at..][..out_w], y);
             }
         }
     }
-}
-
-/// `B' d B` for the tiles of a band in one channel, into blocks of columns: `tiles[position][block][channel][column]`.
-///
-/// # Safety
-/// Inside `V::enter`; `phases` and `tiles` have the sizes of the band.
-#[inline(always)]
-unsafe fn transform_tiles<V: Register>(
-    bands: &Bands,
-    channels: usize,
-    c: usize,
-    phases: &[V::E],
-    tiles: &mut [V::E],
-) {
-    assert!(phases.len() >= 4 * bands.phase() && tiles.len() >= POSITIONS * bands.position(channels));
-    for q in (0..bands.lanes).step_by(V::N) {
-        // SAFETY: the last register of a phase begins a row and a column after the last number of the band.
-        unsafe {
-            let d: [[V; 4]; 4] = std::array::from_fn(
-                #[inline(always)]
-                |i| {
-                    std::array::from_fn(
-                        #[inline(always)]
-                        |j| {
-                            let phase = (i % 2 * 2 + j % 2) * bands.phase();
-                            V::load(phases.as_ptr().add(phase + i / 2 * bands.row() + j / 2 + q))
-                        },
-                    )
-                },
-            );
-            let t: [[V; 4]; 4] = std::array::from_fn(
-                #[inline(always)]
-                |j| narrow([d[0][j], d[1][j], d[2][j], d[3][j]]),
-            );
-            let to = tiles.as_mut_ptr().add((q / V::COLS * channels + c) * V::COLS + q % V::COLS);
-            for i in 0..4 {
-                for (j, v) in narrow([t[0][i], t[1][i], t[2][i], t[3][i]]).into_iter().enumerate() {
-                    v.store(to.add((i * 4 + j) * bands.position(channels)));
-                }
-            }
-        }
-    }
-}
-
-/// A row or column of a filter in `G`.
-#[inline(always)]
-fn widen<T: Real>([a, b, c]: [T; 3]) -> [T; 4] {
-    let half = T::of(0.5);
-    [a, half * (a + b + c), half * (a - b + c), c]
-}
-
-/// A row or column of inputs in `B`.
-///
-/// # Safety
-/// Inside `V::enter`.
-#[inline(always)]
-unsafe fn narrow<V: Register>([a, b, c, d]: [V; 4]) -> [V; 4] {
-    // SAFETY: the caller's promise.
-    unsafe { [a.sub(c), b.add(c), c.sub(b), b.sub(d)] }
-}
-
-/// `A' m A + bias` for one output channel of a band: `outputs[phase][tile]`, where position `p` of `sums` begins at
-/// `p * pitch`.
-///
-/// # Safety
-/// Inside `V::enter`.
-#[inline(always)]
-unsafe fn transform_outputs<V: Register>(
-    lanes: usize,
-    sums: &[V::E],
-    pitch: usize,
-    bias: V::E,
-    outputs: &mut [V::E],
-) {
-    assert!(sums.len() >= (POSITIONS - 1) * pitch + lanes && outputs.len() >= 4 * lanes);
-    for q in (0..lanes).step_by(V::N) {
-        // SAFETY: `lanes` is a multiple of the register, and the sizes were just checked.
-        unsafe {
-            let at = |p: usize| V::load(sums.as_ptr().add(p * pitch + q));
-            let rows: [[V; 2]; 4] = std::array::from_fn(
-                #[inline(always)]
-                |j| sum([at(j), at(4 + j), at(8 + j), at(12 + j)]),
-            );
-            for i in 0..2 {
-                let y = sum([rows[0][i], rows[1][i], rows[2][i], rows[3][i]]);
-                for (j, y) in y.into_iter().enumerate() {
-                    y.add(V::splat(bias)).store(outputs.as_mut_ptr().add((2 * i + j) * lanes + q));
-                }
-            }
-        }
-    }
-}
-
-/// A row or column of sums in `A`.
-///
-/// # Safety
-/// Inside `V::enter`.
-#[inline(always)]
-unsafe fn sum<V: Register>([a, b, c, d]: [V; 4]) -> [V; 2] {
-    // SAFETY: the caller's promise.
-    unsafe { [a.add(b).add(c), b.sub(c).sub(d)] }
 }
