@@ -4,9 +4,9 @@
 //! convolution it turns round; a 3-D one is made of 2-D ones (`depth.rs`). Paths, first match wins:
 //!   a channel per group              -> planes laid out so that a tap is a shift (`depthwise.rs`)
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
-//!   3x3, stride 1, no groups, 48     -> minimal filtering (`winograd.rs`), not for the weight gradient: 16 products
-//!   channels, 256 tiles of 2x2         instead of 36 in half to 0.8 of the time; 36 instead of 144 at the precision
-//!                                      "medium" where that takes 0.85 of it or less; none at "highest" (`precision.rs`)
+//!   3x3, stride 1, no groups, 24     -> minimal filtering (`winograd.rs`), not for the weight gradient: 16 products
+//!   channels, 48 tiles of 2x2          instead of 36 in half to 0.8 of the time; 36 instead of 144 at the precision
+//!   (more for batches on small planes) "medium" where that takes 0.85 of it or less; none at "highest" (`precision.rs`)
 //!   rows that fill the registers     -> pixels in the vectors, a table of offsets for the taps (`direct.rs`,
 //!                                       `direct_weight.rs`), not for the input gradient of a stride
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of

@@ -14,18 +14,18 @@
 //! LOOP 2: groups of blocks of output channels, whose sums stay in the second cache
 //! LOOP 3: positions, columns of tiles, blocks; a column of tiles stays in the first cache for all blocks of the group
 //!
-//! Which size is taken is in `fits`, and follows `precision.rs`. F(2 x 2) wins from 48 channels and 256 tiles on,
-//! F(4 x 4) over it where the planes are large or the channels many: 0.65
+//! Which size is taken is in `fits`, and follows `precision.rs`. F(2 x 2) wins from 24 channels and 48 tiles on (half
+//! the time of the direct path at 64 channels), F(4 x 4) over it where the planes are large or the channels many: 0.65
 //! to 0.8 of its time from 128 channels of 14 x 14 to 64 of 56 x 56.
 //! Errors relative to the largest output, 64 to 512 channels: direct 4e-7 to 9e-7, F(2 x 2) 3e-7 to 9e-7, F(4 x 4) 1e-6
 //! to 4e-6. An infinity reaches all outputs of its tiles, as NaN.
 
-use super::Conv2d;
 use super::bands::{Band, Bands};
 use super::lines::copy;
 use super::points::{Four, Points, Two};
 use super::precision::{Precision, precision};
 use super::register::{HasRegisters, Kernel, Register, Scratch};
+use super::{Conv2d, batch};
 use crate::dtype::DType;
 use crate::parallel::{Out, num_threads, tasks};
 use std::marker::PhantomData;
@@ -62,8 +62,14 @@ pub(super) fn fits<T: HasRegisters>(d: &Conv2d) -> Option<Size> {
 pub(super) fn fits_at<T: HasRegisters>(precision: Precision, d: &Conv2d) -> Option<Size> {
     let kernel = [d.kh, d.kw, d.stride[0], d.stride[1], d.dilation[0], d.dilation[1]];
     let possible = kernel == [3, 3, 1, 1, 1, 1] && d.groups == 1 && d.pad[0].max(d.pad[1]) <= 2;
-    // Channels from which transforming the tiles pays, and tiles from which transforming the filters does.
-    let (deep, many) = (48, 256);
+    // Channels from which transforming the tiles pays, and tiles from which transforming the filters does: short rows
+    // do not fill the registers on their way into phases, those of a batch fill them elsewhere.
+    let (deep, many) = match (batch::fits::<T>(d), d.out_w()) {
+        (false, _) => (24, 48),
+        (true, 16..) => (32, 256),
+        (true, 6..) => (48, 256),
+        (true, _) => (256, 64),
+    };
     let channels = d.c_in.min(d.c_out);
     if !possible || precision == Precision::Highest || channels < deep || Size::Two.tiles(d) < many {
         return None;
