@@ -153,7 +153,7 @@ SPECIAL = {
     ("normal", "mean"): "_Operand", ("normal", "std"): "_Operand", ("arange", "start"): "_Number", ("arange", "end"): "_Number | None",
     ("linspace", "start"): "_Operand", ("linspace", "end"): "_Operand", ("_cdist", "x1"): "Tensor", ("_cdist", "x2"): "Tensor", ("_cdist", "by_product"): "builtins.bool", ("logspace", "end"): "_Number", ("range", "end"): "_Number", ("narrow", "start"): "Tensor | builtins.int",
     ("can_cast", "from_"): "_DtypeLike", ("can_cast", "to"): "_DtypeLike", ("print_options", "threshold"): "builtins.float",
-    ("embedding", "input"): "Tensor", ("dist", "p"): "_Number", ("set_num_threads", "num"): "builtins.int",
+    ("embedding", "input"): "Tensor", ("dist", "p"): "_Number", ("set_num_threads", "num"): "builtins.int", ("set_conv_precision", "mode"): "builtins.str",
     ("set_num_interop_threads", "num"): "builtins.int", ("set_default_dtype", "d"): "_Dtype", ("backward", "inputs"): "Any",
     ("device", "type"): "_DeviceLike | builtins.int", ("device", "index"): "builtins.int | None", ("conv1d", "padding"): "_Ints | builtins.str", ("conv2d", "padding"): "_Ints | builtins.str",
     **{("batch_norm", name): "Tensor | None" for name in ("running_mean", "running_var", "weight", "bias")},
@@ -180,9 +180,9 @@ RETURNS = _table(f"""
     builtins.bool: is_autocast_available is_autocast_cache_enabled is_autocast_enabled is_conj is_neg is_contiguous is_floating_point is_complex is_signed is_inference is_same_size is_nonzero is_set_to equal allclose __bool__ __contains__ is_grad_enabled is_inference_mode_enabled is_anomaly_enabled can_cast requires_grad is_leaf retains_grad is_cpu is_cuda is_meta is_sparse is_quantized _is_view
     builtins.float: __float__
     builtins.complex: __complex__
-    builtins.str: __repr__ __str__ __format__ name get_cpu_capability
+    builtins.str: __repr__ __str__ __format__ name get_cpu_capability get_conv_precision
     builtins.bytes: tensor_to_bytes safetensors_write
-    None: start_writing equip_module stock_layers clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
+    None: start_writing equip_module stock_layers clear_autocast_cache set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled __setitem__ __delitem__ set_num_threads set_conv_precision set_num_interop_threads retain_grad __init__ set_default_dtype set_print_options _set_grad_enabled _set_inference_mode _set_anomaly run_backward _remove_hook
     _Dtype: {_DTYPES}
     _Device: device get_default_device
     Size: shape

@@ -61,9 +61,9 @@ mod module {
     use crate::safetensors::{safetensors_read, safetensors_write};
     #[pymodule_export]
     use crate::settings::{
-        can_cast, get_cpu_capability, get_default_dtype, get_num_interop_threads, get_num_threads,
-        print_options, promote_types, result_type, set_default_dtype, set_num_interop_threads,
-        set_num_threads, set_print_options,
+        can_cast, get_conv_precision, get_cpu_capability, get_default_dtype, get_num_interop_threads,
+        get_num_threads, print_options, promote_types, result_type, set_conv_precision, set_default_dtype,
+        set_num_interop_threads, set_num_threads, set_print_options,
     };
     #[pymodule_export]
     use crate::tensor::activation::{
