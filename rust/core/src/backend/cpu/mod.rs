@@ -2,6 +2,7 @@
 
 pub mod bags;
 pub mod conv;
+mod copy;
 pub mod ctc;
 pub mod dot;
 pub mod embedding;
@@ -28,6 +29,7 @@ mod scan;
 pub mod search;
 pub mod softmax;
 mod sort;
+mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transpose;
@@ -126,14 +128,14 @@ impl Backend for Cpu {
     fn copy(&self, x: View, out: View) -> Result<()> {
         if x.dtype == out.dtype {
             match x.dtype.size() {
-                1 => pointwise::copy_same::<u8>(x, out),
-                2 => pointwise::copy_same::<u16>(x, out),
-                4 => pointwise::copy_same::<u32>(x, out),
-                _ => pointwise::copy_same::<u64>(x, out),
+                1 => copy::copy_same::<u8>(x, out),
+                2 => copy::copy_same::<u16>(x, out),
+                4 => copy::copy_same::<u32>(x, out),
+                _ => copy::copy_same::<u64>(x, out),
             }
             return Ok(());
         }
-        per_dtype!(x.dtype, T => per_dtype!(out.dtype, O => pointwise::convert::<T, O>(x, out, convert::<T, O>)));
+        per_dtype!(x.dtype, T => per_dtype!(out.dtype, O => copy::convert::<T, O>(x, out, convert::<T, O>)));
         Ok(())
     }
 
@@ -201,10 +203,10 @@ impl Backend for Cpu {
 
     fn choose(&self, cond: View, a: View, b: View, out: View) -> Result<()> {
         match out.dtype.size() {
-            1 => pointwise::choose::<u8>(cond, a, b, out),
-            2 => pointwise::choose::<u16>(cond, a, b, out),
-            4 => pointwise::choose::<u32>(cond, a, b, out),
-            _ => pointwise::choose::<u64>(cond, a, b, out),
+            1 => copy::choose::<u8>(cond, a, b, out),
+            2 => copy::choose::<u16>(cond, a, b, out),
+            4 => copy::choose::<u32>(cond, a, b, out),
+            _ => copy::choose::<u64>(cond, a, b, out),
         }
         Ok(())
     }

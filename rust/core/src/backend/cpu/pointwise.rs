@@ -6,8 +6,9 @@
 //!   one run, unit steps           -> the same, after the walk has found it out
 //!   an operand that is one number -> the same, with step 0
 //!   anything strided, f16, bf16   -> blocks gathered into (widened) buffers on the stack, then the loop
+//! Large results go past the caches (`stream.rs`).
 
-use super::transpose;
+use super::stream;
 use crate::backend::{Loop1, Loop2, Params, View};
 use crate::dtype::{Element, Float};
 use crate::layout::Layout;
@@ -190,7 +191,7 @@ impl<T: Element> Ptr<T> {
 
 impl<T> Ptr<T> {
     /// As `of`, where `T` only has the size of the elements.
-    fn sized(v: View) -> Ptr<T> {
+    pub fn sized(v: View) -> Ptr<T> {
         debug_assert_eq!(v.dtype.size(), size_of::<T>());
         Ptr(v.storage.ptr().cast())
     }
@@ -205,7 +206,7 @@ impl<T> Ptr<T> {
 }
 
 /// Run `f(from, to, offsets)` over all pieces of a walk, in parallel: whole runs, or parts of a run if there are few.
-fn pieces<const N: usize>(walk: &Walk<N>, f: impl Fn(usize, [usize; N]) + Sync) {
+pub(super) fn pieces<const N: usize>(walk: &Walk<N>, f: impl Fn(usize, [usize; N]) + Sync) {
     let (runs, len, steps) = (walk.runs(), walk.run_len(), walk.run_steps());
     if runs == 1 {
         return walk.for_runs(0, 1, |at| {
@@ -263,11 +264,12 @@ fn blocks(n: usize) -> impl Iterator<Item = (usize, usize)> {
 pub(super) fn unary<T: Element, O: Element>(k: Loop1<T, O>, p: &Params, x: View, out: View) {
     if let Some(n) = flat([out.layout, x.layout]) {
         let (o, x) = (Ptr::<O>::first(out), Ptr::<T>::first(x));
+        let far = stream::is_far::<O>(n, n);
         // SAFETY: both have `n` elements one after the other.
         return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
             let (o, x) = (o.at(r.start), x.at(r.start));
             if x.cast() != o {
-                return k(r.len(), x, o, p);
+                return stream::results(r.len(), o, far, |at, n, o| k(n, x.add(at), o, p));
             }
             let mut buffer = [T::default(); BLOCK];
             for (from, m) in blocks(r.len()) {
@@ -319,11 +321,12 @@ pub(super) fn unary_half<T: Float<Acc = f32>>(k: Loop1<f32, f32>, p: &Params, x:
 pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View, b: View, out: View) {
     if let Some(n) = flat([out.layout, a.layout, b.layout]) {
         let (o, a, b) = (Ptr::<O>::first(out), Ptr::<T>::first(a), Ptr::<T>::first(b));
+        let far = stream::is_far::<O>(n, n);
         // SAFETY: all have `n` elements one after the other.
         return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
             let (o, a, b) = (o.at(r.start), a.at(r.start), b.at(r.start));
             if a.cast() != o && b.cast() != o {
-                return k(r.len(), a, 1, b, 1, o, p);
+                return stream::results(r.len(), o, far, |at, n, o| k(n, a.add(at), 1, b.add(at), 1, o, p));
             }
             // The loop knows an output in the place of its first operand.
             let mut buffer = [T::default(); BLOCK];
@@ -335,13 +338,17 @@ pub(super) fn binary<T: Element, O: Element>(k: Loop2<T, O>, p: &Params, a: View
     }
     let walk = Walk::new([out.layout, a.layout, b.layout]);
     let [os, sa, sb] = walk.run_steps();
+    let far = out.layout.is_contiguous() && stream::is_far::<O>(out.layout.numel(), walk.run_len());
     let (o, a, b) = (Ptr::<O>::of(out), Ptr::<T>::of(a), Ptr::<T>::of(b));
     pieces(&walk, |n, at| {
         // SAFETY: the walk stays inside the layouts, which lie inside their storages.
         unsafe {
             let (op, ap, bp) = (o.at(at[0]), a.at(at[1]), b.at(at[2]));
             if os == 1 && sa <= 1 && sb <= 1 {
-                return k(n, ap, sa, bp, sb, op, p);
+                let far = far && ap.cast() != op && bp.cast() != op;
+                return stream::results(n, op, far, |at, n, o| {
+                    k(n, ap.add(at * sa), sa, bp.add(at * sb), sb, o, p)
+                });
             }
             let (mut ab, mut bb, mut ob) =
                 ([T::default(); BLOCK], [T::default(); BLOCK], [O::default(); BLOCK]);
@@ -378,10 +385,15 @@ pub(super) fn number<T: Element, O: Element>(
     };
     if let Some(n) = flat([out.layout, x.layout]) {
         let (o, x) = (Ptr::<O>::first(out), Ptr::<T>::first(x));
+        let far = stream::is_far::<O>(n, n);
         // SAFETY: both have `n` elements one after the other.
         return parallel::chunks(n, parallel::GRAIN, |r| unsafe {
             let (x, o) = (x.at(r.start), o.at(r.start));
-            if x.cast() == o { in_place(r.len(), x, o) } else { run(r.len(), x, o) }
+            if x.cast() == o {
+                in_place(r.len(), x, o)
+            } else {
+                stream::results(r.len(), o, far, |at, n, o| run(n, x.add(at), o))
+            }
         });
     }
     let walk = Walk::new([out.layout, x.layout]);
@@ -462,65 +474,6 @@ pub(super) fn binary_half<T: Float<Acc = f32>, M: Element, O: Element>(
                 gather(m, bp.add(from * sb), sb, &mut bb, T::widen);
                 k(m, ab.as_ptr(), 1, bb.as_ptr(), 1, ob.as_mut_ptr(), p);
                 (0..m).for_each(|i| *op.add((from + i) * os) = narrow(ob[i]));
-            }
-        }
-    });
-}
-
-/// `out = if cond { a } else { b }`; only the size of an element matters, so three integer types serve all ten dtypes.
-pub(super) fn choose<T: Copy + Send + Sync>(cond: View, a: View, b: View, out: View) {
-    let walk = Walk::new([out.layout, cond.layout, a.layout, b.layout]);
-    let [os, cs, sa, sb] = walk.run_steps();
-    let o = Ptr::<T>::sized(out);
-    let (a, b) = (Ptr::<T>::sized(a), Ptr::<T>::sized(b));
-    let c = Ptr::<bool>::of(cond);
-    pieces(&walk, |n, at| {
-        // SAFETY: the walk stays inside the layouts; `T` has the size of the dtype.
-        unsafe {
-            let (op, cp) = (o.at(at[0]), c.at(at[1]));
-            let (ap, bp) = (a.at(at[2]), b.at(at[3]));
-            for i in 0..n {
-                *op.add(i * os) = if *cp.add(i * cs) { *ap.add(i * sa) } else { *bp.add(i * sb) };
-            }
-        }
-    });
-}
-
-/// Copy with conversion, element by element through any strides. One version of the code: a hundred pairs of dtypes
-/// would fill the library otherwise, and the loop waits for memory.
-pub(super) fn convert<T: Element, O: Element>(x: View, out: View, f: impl Fn(T) -> O + Sync) {
-    let walk = Walk::new([out.layout, x.layout]);
-    let [os, xs] = walk.run_steps();
-    let (o, x) = (Ptr::<O>::of(out), Ptr::<T>::of(x));
-    pieces(&walk, |n, at| {
-        // SAFETY: the walk stays inside both layouts.
-        unsafe {
-            let (op, xp) = (o.at(at[0]), x.at(at[1]));
-            if os == 1 && xs == 1 {
-                (0..n).for_each(|i| *op.add(i) = f(*xp.add(i)));
-            } else {
-                (0..n).for_each(|i| *op.add(i * os) = f(*xp.add(i * xs)));
-            }
-        }
-    });
-}
-
-/// Copy without conversion: `T` is any type of the element's size.
-pub(super) fn copy_same<T: Copy + Send + Sync>(x: View, out: View) {
-    let walk = Walk::new([out.layout, x.layout]);
-    let [os, xs] = walk.run_steps();
-    let (o, x) = (Ptr::<T>::sized(out), Ptr::<T>::sized(x));
-    if let Some(planes) = walk.crossed() {
-        return transpose::copy(&planes, x, o);
-    }
-    pieces(&walk, |n, at| {
-        // SAFETY: the walk stays inside both layouts; `copy` allows them to overlap.
-        unsafe {
-            let (op, xp) = (o.at(at[0]), x.at(at[1]));
-            if os == 1 && xs == 1 {
-                std::ptr::copy(xp, op, n);
-            } else {
-                (0..n).for_each(|i| *op.add(i * os) = *xp.add(i * xs));
             }
         }
     });

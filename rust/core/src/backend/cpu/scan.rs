@@ -82,11 +82,10 @@ fn lines<T: Element, A: Copy, const R: usize>(
         #[inline(always)]
         |row| first(row[0]),
     );
-    for k in 0..dim {
+    (0..R).for_each(|i| put((from + i) * dim, acc[i]));
+    for k in 1..dim {
         for i in 0..R {
-            if k > 0 {
-                acc[i] = step(acc[i], rows[i][k], k);
-            }
+            acc[i] = step(acc[i], rows[i][k], k);
             put((from + i) * dim + k, acc[i]);
         }
     }
@@ -95,12 +94,14 @@ fn lines<T: Element, A: Copy, const R: usize>(
 /// Writes single elements from several threads.
 #[inline(always)]
 fn set<T>(out: &Out<T>, at: usize, value: T) {
-    // SAFETY: `walk` visits each position once.
-    unsafe { out.range(at..at + 1)[0] = value };
+    debug_assert!(at < out.len());
+    // SAFETY: `walk` visits each position of the axis once, and the callers have checked that there are as many.
+    unsafe { out.ptr().add(at).write(value) };
 }
 
 /// Running sums, or products: `step` on f64, for floats.
 pub fn floats<T: Element>(axis: Axis, x: &[T], out: &mut [T], step: impl Fn(f64, f64) -> f64 + Sync) {
+    assert_eq!(out.len(), axis.len(), "a scan fills its output");
     let out = Out::new(out);
     walk(
         axis,
@@ -115,6 +116,7 @@ pub fn floats<T: Element>(axis: Axis, x: &[T], out: &mut [T], step: impl Fn(f64,
 
 /// As `floats` for integers.
 pub fn integers(axis: Axis, x: &[i64], out: &mut [i64], step: impl Fn(i64, i64) -> i64 + Sync) {
+    assert_eq!(out.len(), axis.len(), "a scan fills its output");
     let out = Out::new(out);
     walk(
         axis,
@@ -129,6 +131,7 @@ pub fn integers(axis: Axis, x: &[i64], out: &mut [i64], step: impl Fn(i64, i64) 
 
 /// Running extremes and where they stand: of equal elements the last, and a NaN stays.
 pub fn extremes<T: Element>(axis: Axis, x: &[T], max: bool, out: &mut [T], places: &mut [i64]) {
+    assert!(out.len() == axis.len() && places.len() == axis.len(), "a scan fills its outputs");
     let (out, places) = (Out::new(out), Out::new(places));
     walk(
         axis,

@@ -15,6 +15,8 @@ use std::ops::Range;
 
 /// Numbers in a tile of columns: half of a small L2 in f32.
 const TILE: usize = 32768;
+/// Numbers in a strip of planes.
+const STRIP: usize = 65536;
 /// Pixels that are multiplied at once in a weight gradient: of small planes those of several images, side by side.
 const PIXELS: usize = 256;
 /// Pieces that are enough for the threads to share.
@@ -23,6 +25,12 @@ const PIECES: usize = 16;
 /// Pixels of a tile with `rows` rows.
 fn tile_width(rows: usize) -> usize {
     (TILE / rows / 16 * 16).clamp(64, 1024)
+}
+
+/// Pixels of a strip of images with `rows` channels: what the product packs of it stays in L2.
+fn strip_width(rows: usize, plane: usize) -> usize {
+    let most = (STRIP / rows).max(64);
+    plane.div_ceil(plane.div_ceil(most).max(1)).next_multiple_of(16)
 }
 
 fn pixels(tile: usize, width: usize, d: &Conv2d) -> Range<usize> {
@@ -153,29 +161,32 @@ pub(super) fn pointwise_forward<T: Real + Gemm>(
     y: &mut [T],
 ) {
     let ((c, o), plane) = (d.per_group(), d.plane());
+    let width = strip_width(c, plane);
+    let strips = plane.div_ceil(width);
     let y = Out::new(y);
-    tasks(d.n * d.groups, |i| {
-        let g = i % d.groups;
-        // SAFETY: every image and group is worked on by one thread.
-        let y = unsafe { y.range(i * o * plane..(i + 1) * o * plane) };
-        let x = plane_matrix(&x[i * c * plane..], c, plane, 0..plane);
-        product(
-            weight_matrix(d, weight, g, 0, c),
-            x,
-            bias.map(|b| &b[g * o..(g + 1) * o]),
-            dense_mut(y, o, plane),
-        );
+    tasks(d.n * d.groups * strips, |task| {
+        let (i, pixels) = (task / strips, pixels(task % strips, width, d));
+        let (g, first) = (i % d.groups, i * o * plane + pixels.start);
+        // SAFETY: every strip of pixels is written by one thread.
+        let y = unsafe { MatMut::from_ptr(y.ptr().wrapping_add(first), o, pixels.len(), plane as isize, 1) };
+        let x = plane_matrix(&x[i * c * plane..], c, plane, pixels);
+        product(weight_matrix(d, weight, g, 0, c), x, bias.map(|b| &b[g * o..(g + 1) * o]), y);
     });
 }
 
 pub(super) fn pointwise_backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
     let ((c, o), plane) = (d.per_group(), d.plane());
+    let width = strip_width(o, plane);
+    let strips = plane.div_ceil(width);
     let dx = Out::new(dx);
-    tasks(d.n * d.groups, |i| {
-        // SAFETY: every image and group is worked on by one thread.
-        let dx = unsafe { dx.range(i * c * plane..(i + 1) * c * plane) };
-        let dy = plane_matrix(&dy[i * o * plane..], o, plane, 0..plane);
-        gemm(weight_matrix(d, weight, i % d.groups, 0, c).t(), dy, dense_mut(dx, c, plane), false);
+    tasks(d.n * d.groups * strips, |task| {
+        let (i, pixels) = (task / strips, pixels(task % strips, width, d));
+        let first = i * c * plane + pixels.start;
+        // SAFETY: every strip of pixels is written by one thread.
+        let dx =
+            unsafe { MatMut::from_ptr(dx.ptr().wrapping_add(first), c, pixels.len(), plane as isize, 1) };
+        let dy = plane_matrix(&dy[i * o * plane..], o, plane, pixels);
+        gemm(weight_matrix(d, weight, i % d.groups, 0, c).t(), dy, dx, false);
     });
 }
 

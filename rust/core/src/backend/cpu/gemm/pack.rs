@@ -2,12 +2,14 @@
 //! innermost loop reads one step of `k` after the other. The last sliver is filled up with zeros.
 
 use crate::dtype::Real;
-use crate::simd::Vector;
+use crate::simd::{Vector, prefetch};
 use crate::storage::alloc;
 use std::ptr::NonNull;
 
 /// Slivers that are filled side by side.
 const SIDE: usize = 8;
+/// Steps that are asked for ahead: the machine's own prefetching does not cross the pages between two rows.
+const AHEAD: isize = 8;
 
 /// Memory for the length of one product.
 pub(super) struct Scratch<E> {
@@ -63,6 +65,7 @@ where
             for p in 0..x.k {
                 let from = x.data.wrapping_offset(p as isize * x.step).wrapping_add(done);
                 for i in 0..count {
+                    prefetch(from.wrapping_offset(AHEAD * x.step).wrapping_add(i * W));
                     // SAFETY: whole slivers of lines that are there.
                     unsafe {
                         let from = from.add(i * W).cast::<[V::E; W]>();
