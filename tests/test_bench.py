@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tensorrs
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benches"))
 
-from compare import check, machine, report, row, runner  # noqa: E402
+from compare import causes, check, machine, report, row, runner  # noqa: E402
 from compare.rows import GROUPS  # noqa: E402
 
 
@@ -34,6 +36,26 @@ def test_the_command_measures_and_writes_its_numbers(tmp_path: Path) -> None:
     found = json.loads(path.read_text())
     assert [one["row"] for one in found["rows"]] == [one.name for one in GROUPS[0].rows]
     assert all(one["ours"] > 0 and f"| {one['row']} | " in done.stdout for one in found["rows"])
+
+
+def test_alone_a_row_is_measured_against_one_thread() -> None:
+    seen: list[int] = []
+    program = runner.on_threads(tensorrs, 1, lambda: seen.append(tensorrs.get_num_threads()))
+    before = tensorrs.get_num_threads()
+    try:
+        program()
+        plan = runner.Plan(2, quick=True, alone=True)
+        outcome = runner.measure(GROUPS[0].rows[0], GROUPS[0], tensorrs, None, plan)
+    finally:
+        tensorrs.set_num_threads(before)
+    assert seen == [1]
+    assert outcome.ratio is not None
+    assert outcome.cause == ""
+
+
+def test_every_cause_is_that_of_a_row() -> None:
+    rows = {(group.name, one.name) for group in GROUPS for one in group.rows}
+    assert set(causes.CAUSES) <= rows
 
 
 def results(*numbers: float) -> list[check.Array]:

@@ -4,7 +4,8 @@ A row is one program text, run by both libraries on the same numbers, on the sam
 take turns; the ratio is our time over theirs, the median of the turns' ratios. Without PyTorch only our times are
 shown. For convolutions PyTorch is timed on channels_last too and its better time counts. `--save` appends the table to
 `benches/results/`, `--json` writes every turn of every row. The percentage of what the machine can do is
-shown where `cargo bench --bench roofline` has been run.
+shown where `cargo bench --bench roofline` has been run. `--alone` shows instead what the threads gain: tensorrs
+against itself on one thread, for which small work should take no longer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def options(arguments: list[str], names: list[str]) -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=0, help="turns of a row; else 5 to 15, by what a turn takes")
     parser.add_argument("--seconds", type=float, default=0.1, help="the least that a block of calls takes")
     parser.add_argument("--quick", action="store_true", help="one call each: whether rows run and agree")
+    parser.add_argument("--alone", action="store_true", help="against tensorrs on one thread instead of PyTorch")
     parser.add_argument("--data", default=os.environ.get("TENSORRS_TEST_DATA", ""), help="folder with Fashion-MNIST")
     parser.add_argument("--save", action="store_true", help="append the table to benches/results/")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
@@ -84,7 +86,16 @@ def main(arguments: list[str]) -> int:
         print("\n".join(f"{group.name}: {row.name}" for group in groups for row in group.rows))
         return 0
     mine, other = libraries(chosen.threads)
-    plan = Plan(chosen.threads, chosen.turns, chosen.seconds, quick=chosen.quick, peak=machine.roofline())
+    if chosen.alone:
+        other, groups = None, [dataclasses.replace(group, goal=None) for group in groups]
+    plan = Plan(
+        chosen.threads,
+        chosen.turns,
+        chosen.seconds,
+        quick=chosen.quick,
+        peak=machine.roofline(),
+        alone=chosen.alone,
+    )
     about = {
         "date": str(datetime.date.today()),
         "tensorrs": mine.__version__,
@@ -94,7 +105,9 @@ def main(arguments: list[str]) -> int:
         "threads": chosen.threads,
     }
     versions = f"tensorrs {about['tensorrs']}" + (f", torch {about['torch']}" if other else "")
-    how = "One call each: no measure" if chosen.quick else "Ratio: our time over theirs, median and quartiles of turns"
+    theirs = "that of one thread, which stands under PyTorch" if chosen.alone else "theirs"
+    how = f"Ratio: our time over {theirs}, median and quartiles of turns"
+    how = "One call each: no measure" if chosen.quick else how
     title = (
         f"## {about['date']}, {versions}, Python {about['python']}\n"
         f"{about['processor']}, {chosen.threads} threads. {how}."

@@ -30,6 +30,8 @@ def remarks(outcome: Outcome) -> str:
         words.append(f"{'within' if outcome.ours <= outcome.limit else 'ABOVE'} {shown(outcome.limit, outcome.unit)}")
     if outcome.load > 0.05:
         words.append(f"others took up to {outcome.load:.0%}")
+    if outcome.cause:
+        words.append(f"slower: {outcome.cause}")
     return "; ".join(words)
 
 

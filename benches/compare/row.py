@@ -88,5 +88,6 @@ class Outcome:
     percent: float | None = None  # of `ceiling`: the multiply-adds of all threads, or the bytes one thread copies
     ceiling: str = ""
     limit: float | None = None
+    cause: str = ""  # why PyTorch is faster, where it is
     error: str = ""
     turns: list[list[float]] = field(default_factory=list)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compare import check, machine
+from compare.causes import CAUSES
 from compare.row import Group, Outcome, Probe, Program, Row
 from compare.side import Side
 
@@ -32,6 +33,7 @@ class Plan:
     patience: float = 20.0  # no more turns of a row after this, but three
     quick: bool = False
     peak: tuple[float, float] = (0.0, 0.0)
+    alone: bool = False  # against tensorrs on one thread instead of PyTorch
 
 
 def timed(run: Program, count: int) -> float:
@@ -89,8 +91,24 @@ def ratios(outcome: Outcome, pairs: list[tuple[float, float]]) -> None:
     outcome.turns = [list(pair) for pair in pairs]
 
 
+def on_threads(library: Any, count: int, run: Program) -> Program:
+    """The program on so many threads; the pool is told so only where that changes."""
+
+    def program() -> Any:
+        if library.get_num_threads() != count:
+            library.set_num_threads(count)
+        return run()
+
+    return program
+
+
 def measure_program(row: Row, outcome: Outcome, mine: Any, other: Any | None, plan: Plan, busy: bool) -> None:
     run = row.make(Side(mine))
+    if plan.alone:
+        programs = [on_threads(mine, count, run) for count in (plan.threads, 1)]
+        times, outcome.load = turns(programs, plan, busy)
+        ratios(outcome, [(turn[0], turn[1]) for turn in times])
+        return
     got = check.first(Side(mine), run)
     programs = [run]
     if other is not None:
@@ -144,5 +162,7 @@ def measure(row: Row | Probe, group: Group, mine: Any, other: Any | None, plan: 
             measure_program(row, outcome, mine, other, plan, group.busy)
     except FAILURES as problem:
         outcome.error = f"{type(problem).__name__}: {str(problem).strip()[:400]}"
+    if other is not None and (outcome.ratio or 0.0) > 1.0:
+        outcome.cause = CAUSES.get((group.name, row.name), "the cause is not known")
     gc.collect()
     return outcome
