@@ -6,6 +6,7 @@ use tensorrs_benches::tensor;
 use tensorrs_core::Tensor;
 use tensorrs_core::backend::cpu::loss::Reduction;
 use tensorrs_core::ops::attention::Attention;
+use tensorrs_core::ops::bags::{BagOptions, Together};
 use tensorrs_core::ops::norm::BatchNorm;
 use tensorrs_core::ops::recurrent::{Cell, Stack};
 use tensorrs_core::ops::resize::Mode;
@@ -53,6 +54,32 @@ fn layers(c: &mut Criterion) {
     let (table, index) = (tensor(&[10_000, 128]), places(4096, 10_000));
     group.bench_function("embedding", |b| {
         b.iter(|| black_box(&table).embedding(&index, None, false).expect("shapes fit"))
+    });
+    group.bench_function("embedding bags of 8", |b| {
+        let ends: Vec<i64> = (0..512).map(|i| 8 * i).collect();
+        let ends = Tensor::from_slice(&ends, &[512]).expect("memory for a bench's input");
+        let how = BagOptions {
+            together: Together::Mean,
+            scale_grad_by_freq: false,
+            factor: None,
+            include_last_offset: false,
+            padding_idx: None,
+        };
+        b.iter(|| black_box(&table).embedding_bag(&index, &ends, how).expect("shapes fit"));
+    });
+    group.bench_function("points of a grid", |b| {
+        let grid = tensor(&[16, 32, 32, 2]);
+        b.iter(|| black_box(&x).grid_sampler(&grid, 0, 0, false).expect("shapes fit"));
+    });
+    group.bench_function("CTC loss of 16 texts", |b| {
+        let texts: Vec<i64> = (0..16 * 20).map(|i| 1 + i * 7919 % 63).collect();
+        let texts = Tensor::from_slice(&texts, &[16 * 20]).expect("memory for a bench's input");
+        let scores = tensor(&[100, 16, 64]);
+        b.iter(|| {
+            black_box(&scores)
+                .ctc_loss(&texts, &[100; 16], &[20; 16], 0, Reduction::Mean, false)
+                .expect("shapes fit")
+        });
     });
     let q = tensor(&[2, 4, 128, 64]);
     for causal in [false, true] {

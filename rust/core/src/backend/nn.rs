@@ -1,8 +1,9 @@
 //! The verbs of neural networks: windows, normalisations, losses on classes, tables, steps of optimisers.
 //!
-//! Every view is contiguous. Numbers are float32 or float64, all of one dtype, unless a verb says otherwise: the ops
+//! Every view is contiguous, but those of attention. Numbers are float32 or float64, all of one dtype, unless a verb says otherwise: the ops
 //! widen float16 and bfloat16 before and narrow them after. Indices are int64.
 
+pub use super::cpu::attention::{Asked, Attend};
 pub use super::cpu::conv::Conv2d;
 pub use super::cpu::conv::depth::{Conv3d, Depth};
 pub use super::cpu::ctc::Ctc;
@@ -230,6 +231,11 @@ verbs! {
         dhidden: View,
         dh: View,
     );
+
+    /// `softmax(scale * q @ k.T) @ v` on `(batch, heads, length, features)` of any strides; `logs` (batch, heads,
+    /// queries), the logarithms of the sums, are kept for the gradient. The rows of `out` and `dout` lie together.
+    fn attention(how: Attend, of: Asked, out: View, logs: View);
+    fn attention_backward(how: Attend, of: Asked, out: View, logs: View, dout: View, grads: Asked);
 
     /// One step for all parameters.
     fn sgd(steps: &[SgdStep], params: &SgdParams);

@@ -1,13 +1,20 @@
-//! Attention: `softmax(q @ k.T * scale + mask) @ v`. Composed of recorded ops; float16 and bfloat16 in float32.
+//! Attention: `softmax(q @ k.T * scale + mask) @ v`; float16 and bfloat16 in float32.
+//!
+//!   no mask but the causal one, no dropout, as many features in values as in keys -> one op (`backend/cpu/attention.rs`)
+//!   everything else                                                              -> composed of recorded ops
 
 use crate::autocast;
+use crate::backend::backend;
+use crate::backend::nn::{Asked, Attend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::grads;
+use crate::layout::Layout;
 use crate::ops::random::Source;
 use crate::ops::wide::wide_dtype;
 use crate::runtime;
 use crate::shape::broadcast;
-use crate::tensor::{Scalar, Tensor};
+use crate::tensor::{Scalar, Tensor, grad_enabled};
 
 /// What is asked of `scaled_dot_product_attention` beyond its three tensors.
 #[derive(Clone, Copy)]
@@ -39,6 +46,12 @@ impl Tensor {
         }
         let features = self.shape()[self.rank() - 1].max(1);
         let scale = how.scale.unwrap_or_else(|| 1.0 / (features as f64).sqrt());
+        if how.mask.is_none() && how.dropout == 0.0 {
+            let attend = Attend { scale, causal: how.causal };
+            if let Some(out) = fused(&q, &k, &v, attend)? {
+                return if wide == dtype { Ok(out) } else { out.to_dtype(dtype) };
+            }
+        }
         let scores = q.mul_number(scale)?.matmul(&k.transpose(-2, -1)?)?;
         let (scores, nowhere) = masked(scores, &how)?;
         let mut weights = scores.softmax(-1, None)?;
@@ -51,6 +64,71 @@ impl Tensor {
         let out = weights.matmul(&v)?;
         if wide == dtype { Ok(out) } else { out.to_dtype(dtype) }
     }
+}
+
+/// One op for all of it, if there are heads of the same sizes.
+fn fused(q: &Tensor, k: &Tensor, v: &Tensor, how: Attend) -> Result<Option<Tensor>> {
+    if q.rank() == 3 && k.rank() == 3 && v.rank() == 3 {
+        let [q, k, v] = [q.unsqueeze(0)?, k.unsqueeze(0)?, v.unsqueeze(0)?];
+        return fused(&q, &k, &v, how)?.map(|y| y.squeeze(Some(&[0]))).transpose();
+    }
+    let fits = q.rank() == 4
+        && k.shape() == v.shape()
+        && k.rank() == 4
+        && q.shape()[..2] == k.shape()[..2]
+        && q.shape()[3] == k.shape()[3];
+    if !fits || q.numel() == 0 || k.numel() == 0 {
+        return Ok(None);
+    }
+    let shape = q.shape();
+    let fresh = |layout| Tensor::empty_on(layout, q.dtype(), q.device());
+    // Heads that lie inside the positions of the query do so in the result.
+    let layout = if q.strides()[1] < q.strides()[2] {
+        Layout::contiguous(&[shape[0], shape[2], shape[1], shape[3]]).transpose(1, 2)?
+    } else {
+        Layout::contiguous(shape)
+    };
+    let (out, logs) = (fresh(layout)?, fresh(Layout::contiguous(&shape[..3]))?);
+    let of = Asked { q: q.raw(), k: k.raw(), v: v.raw() };
+    backend(q.device()).attention(how, of, out.raw(), logs.raw())?;
+    let out = out.record("ScaledDotProductFlashAttentionForCpuBackward0", &[q, k, v], |save| {
+        let (q, k, v) = (save.input(0), save.input(1), save.input(2));
+        let (out, logs) = (save.output(0), save.plain(&logs));
+        move |ctx, g| {
+            let (q, k, v) = (q.get(ctx)?, k.get(ctx)?, v.get(ctx)?);
+            if grad_enabled() {
+                let [dq, dk, dv] = slopes(&q, &k, &v, how, g)?;
+                return grads![Some(dq), Some(dk), Some(dv)];
+            }
+            let (out, logs) = (out.get(ctx)?, logs.get(ctx)?);
+            let g = if g.strides()[3] == 1 { g.clone() } else { g.contiguous_data()? };
+            let like = |x: &Tensor| Tensor::empty_on(Layout::contiguous(x.shape()), x.dtype(), x.device());
+            let (dq, dk, dv) = (like(&q)?, like(&k)?, like(&v)?);
+            let of = Asked { q: q.raw(), k: k.raw(), v: v.raw() };
+            let to = Asked { q: dq.raw(), k: dk.raw(), v: dv.raw() };
+            backend(q.device()).attention_backward(how, of, out.raw(), logs.raw(), g.raw(), to)?;
+            grads![Some(dq), Some(dk), Some(dv)]
+        }
+    })?;
+    Ok(Some(out))
+}
+
+/// The gradients as ops, where they are to be differentiated themselves.
+fn slopes(q: &Tensor, k: &Tensor, v: &Tensor, how: Attend, g: &Tensor) -> Result<[Tensor; 3]> {
+    let scores = q.mul_number(how.scale)?.matmul(&k.transpose(-2, -1)?)?;
+    let weights = if how.causal { hide_later(scores)? } else { scores }.softmax(-1, None)?;
+    let dweights = g.matmul(&v.transpose(-2, -1)?)?;
+    let mean = weights.mul(&dweights)?.sum(&[-1], true, None)?;
+    let dscores = weights.mul(&dweights.sub(&mean)?)?.mul_number(how.scale)?;
+    let over = |x: &Tensor, y: &Tensor| x.transpose(-2, -1)?.matmul(y);
+    Ok([dscores.matmul(k)?, over(&dscores, q)?, over(&weights, g)?])
+}
+
+/// The scores with nothing left of those of keys that come after the query.
+fn hide_later(scores: Tensor) -> Result<Tensor> {
+    let rank = scores.rank();
+    let seen = Tensor::ones(&[scores.shape()[rank - 2], scores.shape()[rank - 1]], DType::Bool)?.tril(0)?;
+    scores.masked_fill(&seen.logical_not()?, &Tensor::wrapped(Scalar::Float(f64::NEG_INFINITY))?)
 }
 
 fn check(q: &Tensor, k: &Tensor, v: &Tensor, how: &Attention) -> Result<()> {
@@ -114,13 +192,10 @@ fn spread_heads(q: &Tensor, t: &Tensor) -> Result<Tensor> {
 /// The scores with their mask, and the rows of which nothing is left, if there are any: those are set to zero, so that
 /// no NaN gets into the derivatives.
 fn masked(scores: Tensor, how: &Attention) -> Result<(Tensor, Option<Tensor>)> {
-    let never = Tensor::wrapped(Scalar::Float(f64::NEG_INFINITY))?;
     if how.causal {
-        let rank = scores.rank();
-        let seen =
-            Tensor::ones(&[scores.shape()[rank - 2], scores.shape()[rank - 1]], DType::Bool)?.tril(0)?;
-        return Ok((scores.masked_fill(&seen.logical_not()?, &never)?, None));
+        return Ok((hide_later(scores)?, None));
     }
+    let never = Tensor::wrapped(Scalar::Float(f64::NEG_INFINITY))?;
     let Some(mask) = how.mask else { return Ok((scores, None)) };
     let hidden = match mask.dtype() {
         DType::Bool => mask.logical_not()?,

@@ -1,5 +1,6 @@
 //! The CPU backend: turns a verb into the loop for the operands' dtypes.
 
+pub mod attention;
 pub mod bags;
 pub mod conv;
 mod copy;

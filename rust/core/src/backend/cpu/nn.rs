@@ -8,13 +8,14 @@ use super::loss::{Classes, OutOfBounds};
 use super::norm::{Affine, Grads, Saved};
 use super::optim::AdamState;
 use super::{
-    Cpu, bags, conv, ctc, embedding, grid, loss, norm, optim, optim_rules, pool, recurrent, resample,
+    Cpu, attention, bags, conv, ctc, embedding, grid, loss, norm, optim, optim_rules, pool, recurrent,
+    resample,
 };
 use crate::backend::View;
 use crate::backend::nn::{
-    AdamParams, AdamStep, Adaptive, Bags, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Ctc, Divisor,
-    Fraction, Grid, Groups, Nn, NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams, SgdStep,
-    Table, TableOptions, Taps, Texts,
+    AdamParams, AdamStep, Adaptive, Asked, Attend, Bags, Channels, Chosen, ClassLoss, Conv2d, Conv3d, Ctc,
+    Divisor, Fraction, Grid, Groups, Nn, NormGrads, Normed, Pool, Rows, RuleParams, RuleStep, SgdParams,
+    SgdStep, Table, TableOptions, Taps, Texts,
 };
 use crate::dtype::{DType, Element, Float, Real};
 use crate::error::{Error, Result};
@@ -399,6 +400,28 @@ impl Nn for Cpu {
             ctc::ctc_backward::<T>(
                 d, logp, &labels, texts.times, alpha, loss, zero_infinity, read(dloss), write(dx),
             );
+        });
+        Ok(())
+    }
+
+    fn attention(&self, how: Attend, of: Asked, out: View, logs: View) -> Result<()> {
+        per_real!("scaled_dot_product_attention", out.dtype, T => {
+            attention::forward::<T>(how, of, out, write(logs));
+        });
+        Ok(())
+    }
+
+    fn attention_backward(
+        &self,
+        how: Attend,
+        of: Asked,
+        out: View,
+        logs: View,
+        dout: View,
+        grads: Asked,
+    ) -> Result<()> {
+        per_real!("scaled_dot_product_attention_backward", out.dtype, T => {
+            attention::backward::<T>(how, of, out, read(logs), dout, grads);
         });
         Ok(())
     }

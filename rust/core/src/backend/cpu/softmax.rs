@@ -317,6 +317,27 @@ fn exponentials<T: Real>(x: &[T], max: T, y: &mut [T]) -> T {
     join(&lanes)
 }
 
+/// `y = exp(scale * y) / sum(exp(scale * y))`; gives the logarithm of the sum, with which `exp(scale * y - log)` is the
+/// same again.
+#[inline(always)]
+pub(super) fn weigh<T: Real>(y: &mut [T], scale: T) -> T {
+    for y in y.iter_mut() {
+        *y *= scale;
+    }
+    let max = maximum(y);
+    for y in y.iter_mut() {
+        *y = math::exp(*y - max);
+    }
+    let mut lanes = [T::ZERO; LANES];
+    add_up(y, &mut lanes);
+    let sum = join(&lanes);
+    let inverse = T::ONE / sum;
+    for y in y.iter_mut() {
+        *y *= inverse;
+    }
+    max + math::ln(sum)
+}
+
 /// The sum of `exp(x - max)`.
 #[inline(always)]
 pub(super) fn exponential_sum<T: Real>(x: &[T], max: T) -> T {
