@@ -40,19 +40,31 @@ pub(super) fn add_up<T: Real>(x: &[T], lanes: &mut [T; LANES]) {
     );
 }
 
-/// The sums of `f(x, y)` over both slices, which have one length: runs in the element type, the runs in f64.
+/// The sums of `f(x, y)` over both slices, which have one length: runs in the element type, several of them in f64.
 #[inline(always)]
 pub(super) fn sums<T: Real, const K: usize>(x: &[T], y: &[T], f: impl Fn(T, T) -> [T; K]) -> [f64; K] {
-    let mut lanes = [[0.0; LANES]; K];
     let y = &y[..x.len()];
-    for (x, y) in x.chunks(LANES * RUNS).zip(y.chunks(LANES * RUNS)) {
+    if x.len() <= LANES * RUNS {
+        let mut lanes = [[T::ZERO; LANES]; K];
         run(x, y, &mut lanes, &f);
+        return std::array::from_fn(|k| join(&lanes[k]).to_f64());
+    }
+    let mut lanes = [[0.0; LANES]; K];
+    for (x, y) in x.chunks(LANES * RUNS).zip(y.chunks(LANES * RUNS)) {
+        let mut some = [[T::ZERO; LANES]; K];
+        run(x, y, &mut some, &f);
+        for k in 0..K {
+            for j in 0..LANES {
+                lanes[k][j] += some[k][j].to_f64();
+            }
+        }
     }
     std::array::from_fn(|k| join(&lanes[k]))
 }
 
+/// A run of at most `LANES * RUNS` elements, onto lanes that are zero.
 #[inline(always)]
-fn run<T: Real, const K: usize>(x: &[T], y: &[T], lanes: &mut [[f64; LANES]; K], f: impl Fn(T, T) -> [T; K]) {
+fn run<T: Real, const K: usize>(x: &[T], y: &[T], lanes: &mut [[T; LANES]; K], f: impl Fn(T, T) -> [T; K]) {
     vectorize(
         #[inline(always)]
         || {
@@ -66,15 +78,11 @@ fn run<T: Real, const K: usize>(x: &[T], y: &[T], lanes: &mut [[f64; LANES]; K],
                     }
                 }
             }
-            for k in 0..K {
-                for j in 0..LANES {
-                    lanes[k][j] += acc[k][j].to_f64();
-                }
-            }
+            *lanes = acc;
             for (j, (&x, &y)) in x.iter().zip(y).enumerate() {
                 let terms = f(x, y);
                 for k in 0..K {
-                    lanes[k][j] += terms[k].to_f64();
+                    lanes[k][j] += terms[k];
                 }
             }
         },
