@@ -48,7 +48,7 @@ fn naive(d: &Conv2d, pass: Pass, x: &[f64], w: &[f64], y: &[f64]) -> Vec<f64> {
 /// n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation
 type Case = (usize, usize, usize, usize, [usize; 2], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
 
-const CASES: [Case; 49] = [
+const CASES: [Case; 52] = [
     // The nets that matter here, with a smaller batch: LeNet, its digits version, CIFAR.
     (40, 1, 6, 1, [28, 28], [5, 5], [1, 1], [2, 2], [1, 1]),
     (32, 6, 16, 1, [14, 14], [5, 5], [1, 1], [0, 0], [1, 1]),
@@ -60,6 +60,10 @@ const CASES: [Case; 49] = [
     (21, 48, 50, 1, [7, 6], [3, 3], [1, 1], [2, 0], [1, 1]),
     (70, 48, 48, 1, [4, 4], [3, 3], [1, 1], [1, 1], [1, 1]),
     (1, 48, 51, 1, [9, 140], [3, 3], [1, 1], [0, 2], [1, 1]),
+    // The same with dilations.
+    (2, 48, 50, 1, [21, 30], [3, 3], [1, 1], [2, 2], [2, 2]),
+    (1, 50, 48, 1, [40, 41], [3, 3], [1, 1], [0, 3], [3, 3]),
+    (1, 48, 48, 1, [31, 62], [3, 3], [1, 1], [1, 4], [1, 2]),
     // Rows that fill the registers: several bands, blocks of channels and images, strides, groups, all kinds of padding.
     (3, 3, 7, 1, [67, 70], [7, 7], [2, 2], [3, 3], [1, 1]),
     (1, 30, 8, 1, [24, 32], [5, 5], [1, 1], [2, 2], [1, 1]),
