@@ -15,8 +15,9 @@ use std::ops::Range;
 
 /// Numbers in a tile of columns: half of a small L2 in f32.
 const TILE: usize = 32768;
-/// Numbers in a strip of planes.
+/// Numbers in a strip of planes, and its fewest pixels: many weights are packed anew for each.
 const STRIP: usize = 65536;
+const LEAST: usize = 256;
 /// Pixels that are multiplied at once in a weight gradient: of small planes those of several images, side by side.
 const PIXELS: usize = 256;
 /// Pieces that are enough for the threads to share.
@@ -29,7 +30,7 @@ fn tile_width(rows: usize) -> usize {
 
 /// Pixels of a strip of images with `rows` channels: what the product packs of it stays in L2.
 fn strip_width(rows: usize, plane: usize) -> usize {
-    let most = (STRIP / rows).max(64);
+    let most = (STRIP / rows).max(LEAST);
     plane.div_ceil(plane.div_ceil(most).max(1)).next_multiple_of(16)
 }
 
@@ -145,6 +146,25 @@ fn dense_mut<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
     MatMut::new(data, rows, cols, cols, 1)
 }
 
+/// Some pixels of `rows` planes, to write: a matrix that begins at number `first`.
+///
+/// # Safety
+/// Nobody else touches them.
+unsafe fn strip<T: Copy>(
+    planes: &Out<T>,
+    first: usize,
+    rows: usize,
+    pixels: usize,
+    plane: usize,
+) -> MatMut<'_, T> {
+    assert!(
+        rows > 0 && first + (rows - 1) * plane + pixels <= planes.len(),
+        "a strip reaches past its planes"
+    );
+    // SAFETY: just checked, and the caller's promise.
+    unsafe { MatMut::from_ptr(planes.ptr().add(first), rows, pixels, plane as isize, 1) }
+}
+
 /// `c = a * b`, with a number of `bias` added to every row.
 fn product<T: Real + Gemm>(a: Mat<T>, b: Mat<T>, bias: Option<&[T]>, c: MatMut<T>) {
     match bias {
@@ -168,7 +188,7 @@ pub(super) fn pointwise_forward<T: Real + Gemm>(
         let (i, pixels) = (task / strips, pixels(task % strips, width, d));
         let (g, first) = (i % d.groups, i * o * plane + pixels.start);
         // SAFETY: every strip of pixels is written by one thread.
-        let y = unsafe { MatMut::from_ptr(y.ptr().wrapping_add(first), o, pixels.len(), plane as isize, 1) };
+        let y = unsafe { strip(&y, first, o, pixels.len(), plane) };
         let x = plane_matrix(&x[i * c * plane..], c, plane, pixels);
         product(weight_matrix(d, weight, g, 0, c), x, bias.map(|b| &b[g * o..(g + 1) * o]), y);
     });
@@ -183,8 +203,7 @@ pub(super) fn pointwise_backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], wei
         let (i, pixels) = (task / strips, pixels(task % strips, width, d));
         let first = i * c * plane + pixels.start;
         // SAFETY: every strip of pixels is written by one thread.
-        let dx =
-            unsafe { MatMut::from_ptr(dx.ptr().wrapping_add(first), c, pixels.len(), plane as isize, 1) };
+        let dx = unsafe { strip(&dx, first, c, pixels.len(), plane) };
         let dy = plane_matrix(&dy[i * o * plane..], o, plane, pixels);
         gemm(weight_matrix(d, weight, i % d.groups, 0, c).t(), dy, dx, false);
     });
@@ -198,16 +217,13 @@ pub(super) fn forward<T: Real + Gemm>(d: &Conv2d, x: &[T], weight: &[T], bias: O
     tasks(d.n * d.groups * tiles, |task| {
         let (i, pixels) = (task / tiles, pixels(task % tiles, width, d));
         let (g, len) = (i % d.groups, pixels.len());
-        let mut block = Scratch::new((taps + o) * len);
-        let (cols, sums) = block.numbers().split_at_mut(taps * len);
+        let mut block = Scratch::new(taps * len);
+        let cols = block.numbers();
         columns(d, &x[i * c * d.plane()..], c, pixels.clone(), len, cols);
+        // SAFETY: every tile of pixels is written by one thread.
+        let y = unsafe { strip(&y, i * o * plane + pixels.start, o, len, plane) };
         let bias = bias.map(|b| &b[g * o..(g + 1) * o]);
-        product(weight_matrix(d, weight, g, 0, c), dense(cols, taps, len), bias, dense_mut(sums, o, len));
-        for (k, sums) in sums.chunks_exact(len).enumerate() {
-            let at = (i * o + k) * plane;
-            // SAFETY: every tile of pixels is worked on by one thread.
-            unsafe { y.range(at + pixels.start..at + pixels.end) }.copy_from_slice(sums);
-        }
+        product(weight_matrix(d, weight, g, 0, c), dense(cols, taps, len), bias, y);
     });
 }
 
