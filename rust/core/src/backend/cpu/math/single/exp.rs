@@ -4,7 +4,7 @@ use crate::backend::cpu::math::wide;
 
 /// Polynomial in f32, as `wide::poly`.
 #[inline(always)]
-fn poly<const N: usize>(x: f32, c: [f32; N]) -> f32 {
+pub(super) fn poly<const N: usize>(x: f32, c: [f32; N]) -> f32 {
     let mut y = c[N - 1];
     let mut i = N - 1;
     while i > 0 {

@@ -1,5 +1,6 @@
-//! Logarithms, powers and what is made of them, through f64.
+//! Logarithms, powers and what is made of them: `ln` in f32 throughout, the rest through f64.
 
+use super::exp::poly;
 use crate::backend::cpu::math::wide::{self, clamp};
 
 const INFINITY: f64 = f64::INFINITY;
@@ -14,8 +15,27 @@ fn log(x: f64, log: f64) -> f64 {
 
 #[inline(always)]
 pub fn ln(x: f32) -> f32 {
-    let x = f64::from(x);
-    log(x, wide::ln(x)) as f32
+    // ln(2) in two parts; an exponent has at most 8 bits, so its product with the first is exact.
+    const HIGH: f32 = 0.693_359_4;
+    const LOW: f32 = -2.121_944_4e-4;
+    // (ln(1 + t) - t + t^2 / 2) / t^3: even and odd powers in two chains, which the processor runs side by side.
+    const EVEN: [f32; 4] = [0.333_333_31, 0.200_012_27, 0.142_017_6, 0.127_615_63];
+    const ODD: [f32; 4] = [-0.250_008_2, -0.166_233_57, -0.131_601_9, -0.076_344_6];
+    const ROOT_HALF: i32 = 0x3F35_04F3;
+    // A denormal has the exponent of a normal number once it is that large.
+    const UP: f32 = 8_388_608.0;
+    let small = x < f32::MIN_POSITIVE;
+    let bits = (if small { x * UP } else { x }).to_bits() as i32;
+    // x = 2^n (1 + t) with 1 + t from sqrt(1/2) to sqrt(2)
+    let n = bits.wrapping_sub(ROOT_HALF) >> 23;
+    let t = f32::from_bits(bits.wrapping_sub(n << 23) as u32) - 1.0;
+    let n = n as f32 - if small { 23.0 } else { 0.0 };
+    let z = t * t;
+    let y = (t * (z * (poly(z, EVEN) + t * poly(z, ODD))) + n * LOW) - 0.5 * z;
+    let y = (t + y) + n * HIGH;
+    let y = if x > 0.0 { y } else { f32::NAN };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x == f32::INFINITY { x } else { y }
 }
 
 #[inline(always)]

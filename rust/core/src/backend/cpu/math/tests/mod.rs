@@ -106,7 +106,7 @@ mod over_all_numbers {
         exp: 1.2, f64::exp;
         exp2: 0.6, f64::exp2;
         expm1: 0.6, f64::exp_m1;
-        ln: 0.6, f64::ln;
+        ln: 0.9, f64::ln;
         log2: 0.6, f64::log2;
         log10: 0.6, f64::log10;
         log1p: 0.6, f64::ln_1p;
@@ -201,7 +201,7 @@ mod over_pairs {
         pow: 0.6, f64::powf;
         atan2: 0.6, f64::atan2;
         hypot: 0.6, f64::hypot;
-        xlogy: 1.5, double::xlogy;
+        xlogy: 1.8, double::xlogy;
         fmod: 0.5, |x, y| x % y;
     }
 }
