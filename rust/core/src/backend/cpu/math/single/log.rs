@@ -1,4 +1,4 @@
-//! Logarithms, powers and what is made of them: `ln` in f32 throughout, the rest through f64.
+//! Logarithms, powers and what is made of them: `ln` and `log1p` in f32 throughout, the rest through f64.
 
 use super::exp::poly;
 use crate::backend::cpu::math::wide::{self, clamp};
@@ -52,8 +52,11 @@ pub fn log10(x: f32) -> f32 {
 
 #[inline(always)]
 pub fn log1p(x: f32) -> f32 {
-    let wide = f64::from(x);
-    (log(1.0 + wide, wide::log1p(wide)) as f32).copysign(x)
+    let u = 1.0 + x;
+    // What the rounding of u has lost, by the slope of the logarithm there.
+    let y = ln(u);
+    let lost = (x - (u - 1.0)) / u;
+    (if u > 0.0 && u < f32::INFINITY { y + lost } else { y }).copysign(x)
 }
 
 #[inline(always)]
