@@ -82,11 +82,11 @@ pub fn get_conv_precision() -> &'static str {
 }
 
 /// How exact convolutions are, on all threads: "highest", "high" (the default) or "medium"; RuntimeError for anything
-/// else. It is about 3 x 3 convolutions with stride 1 of one group, and the gradients of their inputs, which minimal
-/// filtering computes with fewer products (Lavin and Gray, arXiv 1509.09308). "highest": sums of products only, an
-/// error of up to 9e-7 of the largest output. "high": F(2x2, 3x3) where it wins, in half to 0.8 of the time; the same
+/// else. It is about 3 x 3 convolutions with stride 1 of one group, and the gradients of their inputs and weights, which
+/// minimal filtering computes with fewer products (Lavin and Gray, arXiv 1509.09308). "highest": sums of products only,
+/// an error of up to 9e-7 of the largest output. "high": F(2x2, 3x3) where it wins, in half to 0.8 of the time; the same
 /// error within twice, whole numbers stay whole. "medium": for float32 F(4x4, 3x3) too where it wins, in another 0.65 to
-/// 0.85 of the time (from 96 tiles of 4 x 4 outputs on); an error of up to 4e-6.
+/// 0.85 of the time (from 96 tiles of 4 x 4 outputs on), but not for the weights; an error of up to 4e-6.
 #[pyfunction]
 pub fn set_conv_precision(mode: &Bound<'_, PyAny>) -> PyResult<()> {
     let Ok(name) = mode.cast::<PyString>() else {

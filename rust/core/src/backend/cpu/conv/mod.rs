@@ -5,9 +5,10 @@
 //!   a channel per group              -> planes laid out so that a tap is a shift (`depthwise.rs`)
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
 //!   dilated, else as the next       -> more and smaller images without dilation (`dilated.rs`), not for the weight gradient
-//!   3x3, stride 1, no groups, 24     -> minimal filtering (`winograd.rs`), not for the weight gradient: 16 products
-//!   channels, 48 tiles of 2x2          instead of 36 in half to 0.8 of the time; 36 instead of 144 at the precision
-//!   (more for batches on small planes) "medium" where that takes 0.85 of it or less; none at "highest" (`precision.rs`)
+//!   3x3, stride 1, no groups, 24     -> minimal filtering (`winograd.rs`): 16 products instead of 36 in half to 0.8 of
+//!   channels, 48 tiles of 2x2          the time; 36 instead of 144 at the precision "medium" where that takes 0.85 of it
+//!   (more for batches on small planes) or less; none at "highest" (`precision.rs`). Weight gradient: 16 instead of 36
+//!                                      from 16 channels on in 0.4 to 0.85 of the time (`winograd_weight.rs`)
 //!   rows that fill the registers     -> pixels in the vectors, a table of offsets for the taps (`direct.rs`,
 //!                                       `direct_weight.rs`), not for the input gradient of a stride
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
@@ -30,11 +31,13 @@ mod direct_weight;
 mod grid;
 mod lines;
 mod matmul;
+mod planes;
 mod points;
 mod precision;
 mod register;
 mod slots;
 mod winograd;
+mod winograd_weight;
 
 use crate::backend::cpu::lanes::sums;
 use crate::dtype::Real;
@@ -173,6 +176,8 @@ pub fn backward_weight<T: HasRegisters>(d: Conv2d, x: &[T], dy: &[T], dw: &mut [
         depthwise::backward_weight(&d, x, dy, dw);
     } else if d.is_pointwise() {
         matmul::backward_weight(&d, x, dy, dw);
+    } else if winograd_weight::fits::<T>(&d) {
+        winograd_weight::backward_weight(&d, x, dy, dw);
     } else if d.kh * d.kw > 1 && batch_weight::fits::<T>(&d) {
         batch_weight::backward_weight(&d, x, dy, dw);
     } else if direct_weight::fits(&d) {

@@ -61,6 +61,39 @@ impl Points<2, 4> for Two {
     }
 }
 
+/// What the weight gradient does to them.
+impl Two {
+    /// The transpose of `sum`: a row or column of gradients in `A`.
+    ///
+    /// # Safety
+    /// Inside `V::enter`.
+    #[inline(always)]
+    pub(super) unsafe fn spread<V: Register>([a, b]: [V; 2]) -> [V; 4]
+    where
+        V::E: Real,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { [a, a.add(b), a.sub(b), V::splat(V::E::ZERO).sub(b)] }
+    }
+
+    /// The transpose of `widen`: a row or column of sums in `G'`.
+    ///
+    /// # Safety
+    /// Inside `V::enter`.
+    #[inline(always)]
+    pub(super) unsafe fn gather<V: Register>([a, b, c, d]: [V; 4]) -> [V; 3]
+    where
+        V::E: Real,
+    {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (zero, half) = (V::splat(V::E::ZERO), V::splat(V::E::of(0.5)));
+            let (even, odd) = (half.mul_add(b.add(c), zero), half.mul_add(b.sub(c), zero));
+            [a.add(even), odd, even.add(d)]
+        }
+    }
+}
+
 pub(super) struct Four;
 
 /// The smaller point; the larger one is twice as large.

@@ -207,6 +207,51 @@ fn large_tiles_equal_the_naive_twin() {
     compare_filtered::<f64>(winograd::Size::Four, 1e-13);
 }
 
+/// The weight gradient by tiles: beside the layers above a slot of several bands, several slots, bands that end inside
+/// an image, one column of tiles, and blocks of channels that are not full on both sides.
+const WEIGHTS: [Case; 6] = [
+    (40, 3, 5, 1, [16, 15], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (1, 2, 4, 1, [900, 3], [3, 3], [1, 1], [2, 0], [1, 1]),
+    (2, 33, 29, 1, [50, 47], [3, 3], [1, 1], [0, 1], [1, 1]),
+    (3, 16, 28, 1, [5, 300], [3, 3], [1, 1], [1, 2], [1, 1]),
+    (300, 2, 3, 1, [3, 3], [3, 3], [1, 1], [0, 0], [1, 1]),
+    (9, 65, 43, 1, [10, 9], [3, 3], [1, 1], [2, 2], [1, 1]),
+];
+
+fn compare_weights<T: HasRegisters>(tolerance: f64) {
+    let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
+    for d in FILTERED.iter().chain(&WEIGHTS).map(convolution) {
+        let x = numbers::<T>(d.n * d.c_in * d.plane(), 1);
+        let dy = numbers::<T>(d.n * d.c_out * d.out_plane(), 3);
+        let none = vec![0.0; d.c_out * d.taps()];
+        let want = naive(&d, Pass::Weight, &wide(&x), &none, &wide(&dy));
+        let run = || {
+            let mut dw = vec![T::ONE; want.len()];
+            winograd_weight::backward_weight(&d, &x, &dy, &mut dw);
+            dw
+        };
+        at_every_level(run, |level, got| close(&got, &want, tolerance, &format!("{level:?} {d:?}")));
+    }
+}
+
+#[test]
+fn weight_gradients_by_tiles_equal_the_naive_twin() {
+    compare_weights::<f32>(1e-4);
+    compare_weights::<f64>(1e-12);
+}
+
+#[test]
+fn weight_gradients_follow_the_precision() {
+    let layer = |n, c, h| convolution(&(n, c, c, 1, [h, h], [3, 3], [1, 1], [1, 1], [1, 1]));
+    let fits = |d: &Conv2d| Precision::ALL.map(|p| winograd_weight::fits_at::<f32>(p, d));
+    assert_eq!(fits(&layer(8, 64, 56)), [false, true, true]);
+    assert_eq!(fits(&layer(1, 64, 14)), [false, true, true]);
+    assert_eq!(fits(&layer(8, 8, 56)), [false; 3]);
+    assert_eq!(fits(&layer(1, 512, 7)), [false; 3]);
+    let strided = Conv2d { stride: [2, 2], ..layer(8, 64, 56) };
+    assert_eq!(fits(&strided), [false; 3]);
+}
+
 #[test]
 fn tiles_follow_the_precision() {
     use winograd::Size::{Four, Two};

@@ -6,7 +6,8 @@
 //!                                         *: element by element; the matrices are in `points.rs`
 //!
 //! Summed over the input channels, the products at each of the A x A positions are a matrix product of filters and tiles.
-//! The input gradient is the same with the filters turned round and their channels exchanged.
+//! The input gradient is the same with the filters turned round and their channels exchanged; the weight gradient is the
+//! transpose of it all (`winograd_weight.rs`).
 //!
 //! TASKS: a band of tiles (rows of tiles of some images side by side) x a part of the output channels
 //! LOOP 1: input channels; the padded rows are cut by their place in a tile, so that a vector holds one element of
@@ -44,7 +45,7 @@ pub(super) enum Size {
 }
 
 impl Size {
-    fn tiles(self, d: &Conv2d) -> usize {
+    pub(super) fn tiles(self, d: &Conv2d) -> usize {
         let side = match self {
             Size::Two => 2,
             Size::Four => 4,
@@ -58,10 +59,15 @@ pub(super) fn fits<T: HasRegisters>(d: &Conv2d) -> Option<Size> {
     fits_at::<T>(precision(), d)
 }
 
-/// The same at a precision of one's own.
-pub(super) fn fits_at<T: HasRegisters>(precision: Precision, d: &Conv2d) -> Option<Size> {
+/// Whether the layer is of the kind that tiles are for, and the precision allows them.
+pub(super) fn possible(precision: Precision, d: &Conv2d) -> bool {
     let kernel = [d.kh, d.kw, d.stride[0], d.stride[1], d.dilation[0], d.dilation[1]];
-    let possible = kernel == [3, 3, 1, 1, 1, 1] && d.groups == 1 && d.pad[0].max(d.pad[1]) <= 2;
+    let kind = kernel == [3, 3, 1, 1, 1, 1] && d.groups == 1 && d.pad[0].max(d.pad[1]) <= 2;
+    kind && precision != Precision::Highest
+}
+
+/// The same as `fits` at a precision of one's own.
+pub(super) fn fits_at<T: HasRegisters>(precision: Precision, d: &Conv2d) -> Option<Size> {
     // Channels from which transforming the tiles pays, and tiles from which transforming the filters does: short rows
     // do not fill the registers on their way into phases, those of a batch fill them elsewhere.
     let (deep, many) = match (batch::fits::<T>(d), d.out_w()) {
@@ -71,7 +77,7 @@ pub(super) fn fits_at<T: HasRegisters>(precision: Precision, d: &Conv2d) -> Opti
         (true, _) => (256, 64),
     };
     let channels = d.c_in.min(d.c_out);
-    if !possible || precision == Precision::Highest || channels < deep || Size::Two.tiles(d) < many {
+    if !possible(precision, d) || channels < deep || Size::Two.tiles(d) < many {
         return None;
     }
     // Larger tiles transform filters to more than twice as many numbers, and may reach further past the edges. Whole
