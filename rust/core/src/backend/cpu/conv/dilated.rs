@@ -1,12 +1,12 @@
 //! A convolution with dilation as one without, on more and smaller images.
 //!
 //! Inputs and outputs whose rows leave the same rest on division by the dilation, and whose columns do, meet no others:
-//! they are an image of their own, to which minimal filtering applies (`winograd.rs`). 3x3 with dilation 2 on 64
+//! they are an image of their own, to which minimal filtering applies (`winograd.rs`, `winograd_weight.rs`). 3x3 with dilation 2 on 64
 //! channels of 28x28: 0.7 of the direct path.
 
 use super::lines::{halve, weave};
 use super::register::{HasRegisters, Scratch};
-use super::{Conv2d, winograd};
+use super::{Conv2d, winograd, winograd_weight};
 use crate::dtype::Real;
 use crate::parallel::{Out, tasks};
 
@@ -23,11 +23,18 @@ fn inner(d: &Conv2d) -> Conv2d {
     }
 }
 
-pub(super) fn fits<T: HasRegisters>(d: &Conv2d) -> bool {
+fn splits(d: &Conv2d) -> bool {
     d.dilation != [1, 1]
         && d.stride == [1, 1]
         && (0..2).all(|axis| d.pad[axis].is_multiple_of(d.dilation[axis]))
-        && winograd::fits::<T>(&inner(d)).is_some()
+}
+
+pub(super) fn fits<T: HasRegisters>(d: &Conv2d) -> bool {
+    splits(d) && winograd::fits::<T>(&inner(d)).is_some()
+}
+
+pub(super) fn fits_weight<T: HasRegisters>(d: &Conv2d) -> bool {
+    splits(d) && winograd_weight::fits::<T>(&inner(d))
 }
 
 pub(super) fn forward<T: HasRegisters>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
@@ -45,6 +52,14 @@ pub(super) fn backward_input<T: HasRegisters>(d: &Conv2d, dy: &[T], weight: &[T]
     let mut parts = split(d, out, d.c_out, [inner.out_h(), inner.out_w()], dy);
     super::backward_input(inner, parts.numbers(), weight, inputs.numbers());
     join(d, [d.c_in, d.h, d.w], [inner.h, inner.w], inputs.numbers(), dx);
+}
+
+pub(super) fn backward_weight<T: HasRegisters>(d: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+    let inner = inner(d);
+    let out = [d.n * d.c_out, d.out_h(), d.out_w()];
+    let mut inputs = split(d, [d.n * d.c_in, d.h, d.w], d.c_in, [inner.h, inner.w], x);
+    let mut outputs = split(d, out, d.c_out, [inner.out_h(), inner.out_w()], dy);
+    super::backward_weight(inner, inputs.numbers(), outputs.numbers(), dw);
 }
 
 /// Planes into their parts, `to` high and wide: image by image, part by part, channel by channel.

@@ -4,7 +4,7 @@
 //! convolution it turns round; a 3-D one is made of 2-D ones (`depth.rs`). Paths, first match wins:
 //!   a channel per group              -> planes laid out so that a tap is a shift (`depthwise.rs`)
 //!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
-//!   dilated, else as the next       -> more and smaller images without dilation (`dilated.rs`), not for the weight gradient
+//!   dilated, else as the next       -> more and smaller images without dilation (`dilated.rs`)
 //!   3x3, stride 1, no groups, 24     -> minimal filtering (`winograd.rs`): 16 products instead of 36 in half to 0.8 of
 //!   channels, 48 tiles of 2x2          the time; 36 instead of 144 at the precision "medium" where that takes 0.85 of it
 //!   (more for batches on small planes) or less; none at "highest" (`precision.rs`). Weight gradient: 16 instead of 36
@@ -176,6 +176,8 @@ pub fn backward_weight<T: HasRegisters>(d: Conv2d, x: &[T], dy: &[T], dw: &mut [
         depthwise::backward_weight(&d, x, dy, dw);
     } else if d.is_pointwise() {
         matmul::backward_weight(&d, x, dy, dw);
+    } else if dilated::fits_weight::<T>(&d) {
+        dilated::backward_weight(&d, x, dy, dw);
     } else if winograd_weight::fits::<T>(&d) {
         winograd_weight::backward_weight(&d, x, dy, dw);
     } else if d.kh * d.kw > 1 && batch_weight::fits::<T>(&d) {
