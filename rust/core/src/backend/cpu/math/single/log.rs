@@ -19,7 +19,7 @@ pub fn ln(x: f32) -> f32 {
     const HIGH: f32 = 0.693_359_4;
     const LOW: f32 = -2.121_944_4e-4;
     // (ln(1 + t) - t + t^2 / 2) / t^3: even and odd powers in two chains, which the processor runs side by side.
-    const EVEN: [f32; 4] = [0.333_333_31, 0.200_012_27, 0.142_017_6, 0.127_615_63];
+    const EVEN: [f32; 4] = [0.333_333_3, 0.200_012_27, 0.142_017_6, 0.127_615_63];
     const ODD: [f32; 4] = [-0.250_008_2, -0.166_233_57, -0.131_601_9, -0.076_344_6];
     const ROOT_HALF: i32 = 0x3F35_04F3;
     // A denormal has the exponent of a normal number once it is that large.
