@@ -150,3 +150,22 @@ def test_initial_weights() -> None:
         np.array([[-0.0043225177, 0.30971584, -0.47518533], [-0.4248946, -0.22236897, 0.15482073]], dtype=np.float32),
     )
     np.testing.assert_array_equal(layer.bias.detach().numpy(), np.array([-0.011439145, 0.45777494], dtype=np.float32))
+
+
+def test_without_memory_nothing_is_drawn() -> None:
+    """On meta the arguments are checked, nothing is written and the stream stays where it is."""
+    state = T.get_rng_state()
+    x = T.empty(64, 64, device="meta")
+    for fill in (
+        lambda: x.uniform_(-1, 1),
+        lambda: x.normal_(),
+        lambda: x.log_normal_(),
+        lambda: x.cauchy_(),
+        lambda: x.exponential_(),
+        lambda: x.geometric_(0.5),
+        lambda: x.bernoulli_(0.5),
+        lambda: x.random_(3, 9),
+    ):
+        assert fill() is x
+    assert T.nn.LSTM(4, 4, device="meta")(T.empty(5, 2, 4, device="meta"))[0].shape == (5, 2, 4)
+    assert T.equal(T.get_rng_state(), state)
