@@ -220,6 +220,11 @@ pub trait Backend: nn::Nn {
     fn binary(&self, k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
         Err(self.lacks(k.name))
     }
+    /// The sum of what `binary` would give, over `count`, as the one element of `out`; operands of one shape, contiguous,
+    /// float32 or float64.
+    fn binary_sum(&self, k: &Binary, _p: &Params, _a: View, _b: View, _count: f64, _out: View) -> Result<()> {
+        Err(self.lacks(k.name))
+    }
     /// As `binary` where one operand, the left one if `left`, is the same number everywhere.
     fn binary_number(
         &self,
@@ -308,6 +313,17 @@ impl Backend for Meta {
         Ok(())
     }
     fn binary(&self, _k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
+        Ok(())
+    }
+    fn binary_sum(
+        &self,
+        _k: &Binary,
+        _p: &Params,
+        _a: View,
+        _b: View,
+        _count: f64,
+        _out: View,
+    ) -> Result<()> {
         Ok(())
     }
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {

@@ -31,6 +31,7 @@ pub mod search;
 pub mod softmax;
 mod sort;
 mod stream;
+mod summed;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transpose;
@@ -157,6 +158,23 @@ impl Backend for Cpu {
             };
         }
         run_loops!(k, a.dtype, binary(p, a, b, out), half);
+        Ok(())
+    }
+
+    fn binary_sum(&self, k: &Binary, p: &Params, a: View, b: View, count: f64, out: View) -> Result<()> {
+        macro_rules! run {
+            ($T:ty, $k:expr) => {{
+                let k = $k.ok_or_else(|| lacks(k.name, a.dtype))?;
+                let sum = summed::summed::<$T>(k, p, elements(a), elements(b));
+                // SAFETY: the op has just made `out`.
+                unsafe { elements_mut::<$T>(out)[0] = (sum / count) as $T };
+            }};
+        }
+        match a.dtype {
+            DType::F32 => run!(f32, k.f32),
+            DType::F64 => run!(f64, k.f64),
+            other => return Err(lacks(k.name, other)),
+        }
         Ok(())
     }
 

@@ -52,10 +52,12 @@ macro_rules! loop1 {
         unsafe fn run(n: usize, x: *const $T, o: *mut $O, $p: &$crate::backend::Params) {
             #[allow(dead_code)]
             type T = $T;
-            // By value: a captured reference to a pointer would be read again after every store.
+            // By value, pointers too: what lies behind a reference would be read again after every store.
+            let params = *$p;
             $crate::simd::vectorize(
                 #[inline(always)]
                 move || {
+                    let $p = &params;
                     for i in 0..n {
                         // SAFETY: `i < n`.
                         let $x = unsafe { *x.add(i) };
@@ -94,9 +96,12 @@ macro_rules! loop2 {
             if n == 0 {
                 return;
             }
+            // By value: what lies behind a reference would be read again after every store.
+            let params = *$p;
             $vectorize(
                 #[inline(always)]
                 move || {
+                    let $p = &params;
                     // In each arm `i < n`, and an operand of step 0 is read at its one element.
                     match (a_step, b_step) {
                         // In place: the compiler's vectors are for operands apart, or the same.

@@ -64,8 +64,7 @@ static SOFTPLUS_GRAD: Binary = float_row!("softplus_backward_cpu", |x, g, p| if 
 } else {
     g * math::sigmoid(x * p[0] as T)
 });
-static LOGSIGMOID: Unary = float_unary_row!("log_sigmoid_cpu", |x, _p| (if x > 0.0 { 0.0 } else { x })
-    - math::log1p(math::exp(-x.abs())));
+static LOGSIGMOID: Unary = float_unary_row!("log_sigmoid_cpu", |x, _p| math::log_sigmoid(x));
 static LOGSIGMOID_GRAD: Binary = float_row!("log_sigmoid_backward_cpu", |x, g, _p| g * math::sigmoid(-x));
 
 impl Tensor {

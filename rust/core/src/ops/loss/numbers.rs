@@ -4,10 +4,12 @@
 //! gradient of the reduction as a factor; else they are written in ops.
 
 use super::number;
-use crate::backend::Binary;
 use crate::backend::cpu::math;
 use crate::backend::nn::Reduction;
+use crate::backend::{Binary, backend};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::layout::Layout;
 use crate::ops::binary::{apply, common, float_row};
 use crate::shape::{broadcast, show};
 use crate::storage::Device;
@@ -54,10 +56,7 @@ static ENTROPY_SLOPE: Binary = float_row!("binary_cross_entropy_backward", |x, t
     let spread = (1.0 - x) * x;
     p[0] as T * (x - t) / if spread < 1e-12 { 1e-12 } else { spread }
 });
-static LOGITS: Binary = float_row!("log_sigmoid_cpu", |x, t, _p| {
-    let low = if x < 0.0 { x } else { 0.0 };
-    (1.0 - t) * x - (low - math::log1p(math::exp(-x.abs())))
-});
+static LOGITS: Binary = float_row!("log_sigmoid_cpu", |x, t, _p| (1.0 - t) * x - math::log_sigmoid(x));
 static LOGITS_SLOPE: Binary = float_row!("log_sigmoid_cpu", |x, t, p| p[0] as T * (math::sigmoid(x) - t));
 
 /// A loss that is a function of two numbers.
@@ -91,6 +90,11 @@ pub(super) fn spread(g: &Tensor, reduction: Reduction, count: usize) -> Result<T
 
 impl Loss {
     fn value(&self, x: &Tensor, t: &Tensor, weight: Option<&Tensor>) -> Result<Tensor> {
+        if weight.is_none()
+            && let Some(sum) = self.sum(x, t)?
+        {
+            return Ok(sum);
+        }
         no_grad(|| {
             let mut each = apply(self.value, [1.0, self.bound], x, t)?;
             if let Some(w) = weight {
@@ -98,6 +102,25 @@ impl Loss {
             }
             reduced(&each, self.reduction)
         })
+    }
+
+    /// The reduced loss in one pass, where both lie row by row and nothing is converted or kept.
+    fn sum(&self, x: &Tensor, t: &Tensor) -> Result<Option<Tensor>> {
+        let dtype = x.dtype();
+        let same = t.dtype() == dtype && t.shape() == x.shape() && t.device() == x.device();
+        let plain =
+            same && x.is_contiguous() && t.is_contiguous() && matches!(dtype, DType::F32 | DType::F64);
+        let count = match self.reduction {
+            Reduction::Mean => x.numel() as f64,
+            Reduction::Sum => 1.0,
+            Reduction::None => return Ok(None),
+        };
+        if !plain {
+            return Ok(None);
+        }
+        let out = Tensor::empty_on(Layout::contiguous(&[]), dtype, x.device())?;
+        backend(x.device()).binary_sum(self.value, &[1.0, self.bound], x.raw(), t.raw(), count, out.raw())?;
+        Ok(Some(out))
     }
 
     /// The gradient of `x` in one pass, if nobody differentiates it again.

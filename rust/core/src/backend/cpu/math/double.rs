@@ -78,6 +78,11 @@ pub fn logit(x: f64) -> f64 {
 }
 
 #[inline(always)]
+pub fn log_sigmoid(x: f64) -> f64 {
+    (if x < 0.0 { x } else { 0.0 }) - (-x.abs()).exp().ln_1p()
+}
+
+#[inline(always)]
 pub fn silu(x: f64) -> f64 {
     let e = (-x.abs()).exp();
     (if x < 0.0 { x * e } else { x }) / (1.0 + e)

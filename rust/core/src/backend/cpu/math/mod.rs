@@ -78,6 +78,8 @@ math! {
     sigmoid(x);
     /// `ln(x / (1 - x))`
     logit(x);
+    /// `ln(sigmoid(x))`
+    log_sigmoid(x);
     /// `x * sigmoid(x)`
     silu(x);
     /// `x * tanh(ln(1 + exp(x)))`

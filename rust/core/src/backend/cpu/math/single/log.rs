@@ -1,6 +1,6 @@
-//! Logarithms, powers and what is made of them: `ln` and `log1p` in f32 throughout, the rest through f64.
+//! Logarithms, powers and what is made of them: `ln`, `log1p` and `log_sigmoid` in f32 throughout, the rest through f64.
 
-use super::exp::poly;
+use super::exp::{exp, poly};
 use crate::backend::cpu::math::wide::{self, clamp};
 
 const INFINITY: f64 = f64::INFINITY;
@@ -64,6 +64,18 @@ pub fn logit(x: f32) -> f32 {
     let x = f64::from(x);
     let odds = x / (1.0 - x);
     log(odds, wide::ln(odds)) as f32
+}
+
+#[inline(always)]
+pub fn log_sigmoid(x: f32) -> f32 {
+    // (ln(1 + e) / s - 2) / s^2 of s^2 up to 1/9, where s = e / (2 + e)
+    const C: [f32; 4] = [0.666_664_2, 0.400_215_27, 0.280_018_06, 0.280_119_9];
+    let e = exp(-x.abs());
+    let s = e / (2.0 + e);
+    let z = s * s;
+    // e is exact beside the rest, 2 s = e - s e would not be.
+    let log = e - s * (e - z * poly(z, C));
+    (if x < 0.0 { x } else { 0.0 }) - log
 }
 
 #[inline(always)]

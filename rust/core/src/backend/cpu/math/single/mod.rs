@@ -7,7 +7,9 @@ mod trig;
 
 pub use erf::{erf, erfc, gelu, gelu_tanh};
 pub use exp::{cosh, exp, exp2, expm1, mish, sigmoid, silu, sinh, tanh};
-pub use log::{acosh, asinh, atanh, hypot, ln, log1p, log2, log10, logaddexp, logit, pow, softplus};
+pub use log::{
+    acosh, asinh, atanh, hypot, ln, log_sigmoid, log1p, log2, log10, logaddexp, logit, pow, softplus,
+};
 pub use trig::{acos, all_near, asin, atan, atan2, cos, cos_near, is_near, sin, sin_near, tan, tan_near};
 
 super::both!(f32, u32);

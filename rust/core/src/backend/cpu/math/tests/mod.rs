@@ -126,6 +126,7 @@ mod over_all_numbers {
         atanh: 0.6, libm::atanh;
         sigmoid: 2.0, double::sigmoid;
         logit: 0.6, double::logit;
+        log_sigmoid: 2.0, double::log_sigmoid;
         silu: 2.0, double::silu;
         mish: 0.6, double::mish;
         gelu: 0.9, double::gelu;
