@@ -1,21 +1,24 @@
-//! Batch normalisation and layer normalisation, forward and backward; `groups` has group normalisation.
+//! Batch normalisation, forward and backward, and what the others share: `layer` has layer normalisation, `groups`
+//! group normalisation.
 //!
 //! Batch norm sees `n x c x inner` and works per channel:
-//!   inner > 1  -> a plane (or 4096 elements of it) at a time: its mean, then the squares about that mean, from L1;
-//!                 the pieces are joined in order, so there is one pass over memory and no cancellation
+//!   inner > 1  -> a plane (or 4096 elements of it) at a time: sum and squares about a number near the mean, or in a second
+//!                 pass about the mean itself; the pieces are joined in order, so there is no cancellation
 //!   inner == 1 -> blocks of channels walk down the rows, one lane each, in two passes
-//! Layer norm sees `rows x width` and works per row, two passes in L1; the gradients of its weight and bias are summed
-//! beside that of a row, over blocks of rows that depend on the shape only.
 //! Statistics are kept in f64. `tests::naive_*` are the definitions.
 
 mod groups;
+mod layer;
 
 pub use groups::{Groups, group_norm, group_norm_backward};
+pub use layer::{Rows, layer_norm, layer_norm_backward};
 
-use crate::backend::cpu::lanes::{LANES, sums};
+use std::ops::Range;
+
+use crate::backend::cpu::lanes::{LANES, join, sums};
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows, tasks};
-use crate::simd::vectorize;
+use crate::simd::{prefetch, vectorize};
 
 /// A contiguous tensor of `n * c * inner` elements with one mean and one variance per channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +26,6 @@ pub struct Channels {
     pub n: usize,
     pub c: usize,
     pub inner: usize,
-}
-
-/// A contiguous tensor of `rows * width` elements with one mean and one variance per row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rows {
-    pub rows: usize,
-    pub width: usize,
 }
 
 /// What a normalisation was given besides `x`: the scale and shift it applied, if any.
@@ -70,23 +66,47 @@ struct Moments {
 }
 
 impl Moments {
+    /// `1 / sqrt(var + eps)`
+    #[inline(always)]
+    fn invstd(&self, eps: f64) -> f64 {
+        (self.count / (self.squares + eps * self.count)).sqrt()
+    }
+
+    /// Summed about a number near the mean: a mean far from zero costs no digits.
     #[inline(always)]
     fn of<T: Real>(x: &[T]) -> Self {
-        let count = x.len() as f64;
-        // Summed about the first number: a mean far from zero costs no digits.
-        let origin = x[0];
+        if x.len() >= LANES {
+            let chunks = x.as_chunks::<LANES>().0;
+            let (count, origin) = (x.len() as f64, join(&chunks[chunks.len() / 2]) / T::of(LANES as f64));
+            let [shift, squares] = sums(
+                [x],
+                #[inline(always)]
+                |[x]| [x - origin, (x - origin) * (x - origin)],
+            );
+            // One division, which waits for no sum.
+            let share = 1.0 / count;
+            let apart = shift * (shift * share);
+            // Where that number lies within a standard deviation, the difference loses a bit at most.
+            if apart <= squares - apart {
+                return Moments { count, mean: origin.to_f64() + shift * share, squares: squares - apart };
+            }
+        }
+        Moments::in_two_passes(x)
+    }
+
+    /// First the mean, then the squares about it.
+    fn in_two_passes<T: Real>(x: &[T]) -> Self {
+        let (count, origin) = (x.len() as f64, x[0]);
         let [shift] = sums(
-            x,
-            x,
+            [x],
             #[inline(always)]
-            |x, _| [x - origin],
+            |[x]| [x - origin],
         );
         let mean = T::of(origin.to_f64() + shift / count);
         let [rest, squares] = sums(
-            x,
-            x,
+            [x],
             #[inline(always)]
-            |x, _| [x - mean, (x - mean) * (x - mean)],
+            |[x]| [x - mean, (x - mean) * (x - mean)],
         );
         let squares = squares - rest * rest / count;
         Moments { count, mean: mean.to_f64() + rest / count, squares }
@@ -108,6 +128,14 @@ impl Moments {
     }
 }
 
+/// Ask for the numbers `ahead` of those of `x`, which come next: the machine's own prefetching ends with a page.
+#[inline(always)]
+fn ask_ahead<T>(x: &[T], ahead: usize) {
+    for at in (0..x.len()).step_by(LANES) {
+        prefetch(x.as_ptr().wrapping_add(ahead + at));
+    }
+}
+
 /// Mean and biased variance of every channel.
 pub fn batch_norm_stats<T: Real>(d: Channels, x: &[T], mean: &mut [f64], var: &mut [f64]) {
     if d.n * d.inner == 0 {
@@ -125,6 +153,7 @@ pub fn batch_norm_stats<T: Real>(d: Channels, x: &[T], mean: &mut [f64], var: &m
             || {
                 for (i, plane) in planes.iter_mut().enumerate() {
                     let x = &x[(first + i) * d.inner..][..d.inner];
+                    ask_ahead(x, d.inner);
                     *plane = x.chunks(PIECE).fold(Moments::default(), |all, x| all.join(Moments::of(x)));
                 }
             },
@@ -284,6 +313,16 @@ pub fn batch_norm_backward<T: Real>(
     );
 }
 
+/// The sums of `dy` and of `dy * (x - mean)`.
+#[inline(always)]
+fn plane_sums<T: Real>(x: &[T], dy: &[T], mean: T) -> [f64; 2] {
+    sums(
+        [dy, x],
+        #[inline(always)]
+        |[dy, x]| [dy, dy * (x - mean)],
+    )
+}
+
 /// Per channel the sums of `dy` and of `dy * (x - mean)`.
 fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec<[f64; 2]> {
     let mean: Vec<T> = mean.iter().map(|&m| T::of(m)).collect();
@@ -292,12 +331,15 @@ fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec
             d.n,
             d.c,
             #[inline(always)]
-            |row, sums, products| {
-                let (x, dy) = (&x[row * d.c..][..d.c], &dy[row * d.c..][..d.c]);
-                let terms = x.iter().zip(dy).zip(&mean);
-                for ((sum, product), ((&x, &dy), &mean)) in sums.iter_mut().zip(products).zip(terms) {
-                    *sum += dy;
-                    *product += dy * (x - mean);
+            |rows, sums, products| {
+                for row in rows {
+                    let (x, dy) = (&x[row * d.c..][..d.c], &dy[row * d.c..][..d.c]);
+                    let terms = x.iter().zip(dy).zip(&mean);
+                    let all = sums.iter_mut().zip(products.iter_mut());
+                    for ((sum, product), ((&x, &dy), &mean)) in all.zip(terms) {
+                        *sum += dy;
+                        *product += dy * (x - mean);
+                    }
                 }
             },
         );
@@ -311,13 +353,7 @@ fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec
                     for (i, plane) in planes.iter_mut().enumerate() {
                         let at = (first + i) * d.inner;
                         let (x, dy) = (&x[at..at + d.inner], &dy[at..at + d.inner]);
-                        let mean = mean[(first + i) % d.c];
-                        *plane = sums(
-                            dy,
-                            x,
-                            #[inline(always)]
-                            |dy, x| [dy, dy * (x - mean)],
-                        );
+                        *plane = plane_sums(x, dy, mean[(first + i) % d.c]);
                     }
                 },
             )
@@ -333,13 +369,13 @@ fn batch_norm_sums<T: Real>(d: Channels, x: &[T], dy: &[T], mean: &[f64]) -> Vec
     sums
 }
 
-/// Two sums down every column of `n` rows of `width` numbers: `f(row, sums, products)` adds the terms of a row, each
-/// row once. Blocks of rows are summed apart and joined in order.
+/// Two sums down every column of `n` rows of `width` numbers: `f(rows, sums, products)` adds the terms of some rows,
+/// each row once. Blocks of rows are summed apart and joined in order.
 #[inline(always)]
 fn column_sums<T: Real>(
     n: usize,
     width: usize,
-    f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+    f: impl Fn(Range<usize>, &mut [T], &mut [T]) + Sync,
 ) -> Vec<[f64; 2]> {
     const BLOCK: usize = 64;
     let mut sums = vec![[0.0; 2]; width];
@@ -360,9 +396,7 @@ fn column_sums<T: Real>(
                 for first in (piece * tall..end).step_by(BLOCK) {
                     sums.fill(T::ZERO);
                     products.fill(T::ZERO);
-                    for row in first..(first + BLOCK).min(end) {
-                        f(row, sums, products);
-                    }
+                    f(first..(first + BLOCK).min(end), sums, products);
                     for ((all, sum), product) in all.iter_mut().zip(&*sums).zip(&*products) {
                         all[0] += sum.to_f64();
                         all[1] += product.to_f64();
@@ -378,144 +412,6 @@ fn column_sums<T: Real>(
         }
     }
     sums
-}
-
-/// `y = (x - mean) * rstd * weight + bias` per row, with the mean and `rstd = 1 / sqrt(var + eps)` of that row, which
-/// are returned for the backward pass.
-pub fn layer_norm<T: Real>(
-    d: Rows,
-    x: &[T],
-    affine: Affine<T>,
-    eps: f64,
-    y: &mut [T],
-    mean: &mut [T],
-    rstd: &mut [T],
-) {
-    let (mean, rstd) = (Out::new(mean), Out::new(rstd));
-    per_row(
-        d,
-        y,
-        #[inline(always)]
-        |row, y| {
-            let x = &x[row * d.width..][..d.width];
-            let all = x.chunks(PIECE).fold(Moments::default(), |all, x| all.join(Moments::of(x)));
-            let (m, r) = (T::of(all.mean), T::of(1.0 / (all.squares / all.count + eps).sqrt()));
-            // SAFETY: every row is worked on by one thread.
-            unsafe {
-                mean.range(row..row + 1)[0] = m;
-                rstd.range(row..row + 1)[0] = r;
-            }
-            match (affine.weight, affine.bias) {
-                (None, None) => {
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = (x - m) * r;
-                    }
-                }
-                (Some(w), None) => {
-                    for (y, (&x, &w)) in y.iter_mut().zip(x.iter().zip(w)) {
-                        *y = (x - m) * r * w;
-                    }
-                }
-                (None, Some(b)) => {
-                    for (y, (&x, &b)) in y.iter_mut().zip(x.iter().zip(b)) {
-                        *y = (x - m) * r + b;
-                    }
-                }
-                (Some(w), Some(b)) => {
-                    for (y, (&x, (&w, &b))) in y.iter_mut().zip(x.iter().zip(w.iter().zip(b))) {
-                        *y = (x - m) * r * w + b;
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// The gradients of `layer_norm`. With `g = dy * weight` and `xhat = (x - mean) * rstd`:
-/// `dx = rstd * (g - mean(g) - xhat * mean(g * xhat))`, `dweight = sum(dy * xhat)`, `dbias = sum(dy)` over the rows.
-pub fn layer_norm_backward<T: Real>(d: Rows, saved: Saved<T, T>, dy: &[T], grads: Grads<T>) {
-    let Saved { x, mean, invstd: rstd, weight } = saved;
-    let dx = grads.dx;
-    if grads.dweight.is_none() && grads.dbias.is_none() {
-        let Some(dx) = dx else { return };
-        return per_row(
-            d,
-            dx,
-            #[inline(always)]
-            |row, dx| {
-                let at = row * d.width..(row + 1) * d.width;
-                row_backward(&x[at.clone()], &dy[at], mean[row], rstd[row], weight, dx);
-            },
-        );
-    }
-    let dx = dx.map(Out::new);
-    let sums = column_sums::<T>(
-        d.rows,
-        d.width,
-        #[inline(always)]
-        |row, sums, products| {
-            let at = row * d.width..(row + 1) * d.width;
-            let (x, dy, m, r) = (&x[at.clone()], &dy[at.clone()], mean[row], rstd[row]);
-            for ((sum, product), (&x, &dy)) in sums.iter_mut().zip(products).zip(x.iter().zip(dy)) {
-                *sum += dy;
-                *product += dy * ((x - m) * r);
-            }
-            // While the row is in the first cache.
-            if let Some(dx) = &dx {
-                // SAFETY: every row is worked on once, by one thread.
-                row_backward(x, dy, m, r, weight, unsafe { dx.range(at) });
-            }
-        },
-    );
-    if let Some(dweight) = grads.dweight {
-        for (dw, sum) in dweight.iter_mut().zip(&sums) {
-            *dw = T::of(sum[1]);
-        }
-    }
-    if let Some(dbias) = grads.dbias {
-        for (db, sum) in dbias.iter_mut().zip(&sums) {
-            *db = T::of(sum[0]);
-        }
-    }
-}
-
-/// The gradient of one row; `dx` holds `dy * weight` in between.
-#[inline(always)]
-fn row_backward<T: Real>(x: &[T], dy: &[T], m: T, r: T, weight: Option<&[T]>, dx: &mut [T]) {
-    match weight {
-        Some(w) => {
-            for ((g, &dy), &w) in dx.iter_mut().zip(dy).zip(w) {
-                *g = dy * w;
-            }
-        }
-        None => dx.copy_from_slice(dy),
-    }
-    let [along, across] = sums(
-        dx,
-        x,
-        #[inline(always)]
-        |g, x| [g, g * ((x - m) * r)],
-    );
-    let n = dx.len() as f64;
-    let (along, across) = (T::of(along / n), T::of(across / n));
-    for (g, &x) in dx.iter_mut().zip(x) {
-        *g = r * (*g - along - (x - m) * r * across);
-    }
-}
-
-/// Every row of `out`: `f(row, elements)`.
-#[inline(always)]
-fn per_row<T: Real>(d: Rows, out: &mut [T], f: impl Fn(usize, &mut [T]) + Sync) {
-    rows(out, d.width, GRAIN.div_ceil(d.width.max(1)), |first, block| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, y) in block.chunks_exact_mut(d.width).enumerate() {
-                    f(first + i, y);
-                }
-            },
-        )
-    });
 }
 
 #[cfg(test)]

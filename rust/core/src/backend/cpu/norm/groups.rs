@@ -1,8 +1,8 @@
 //! Group normalisation: one mean and one variance for each group of channels of each sample, a scale and a shift for
 //! each channel. A group is worked on as a whole, so that it is read from memory once in either direction.
 
-use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved};
-use crate::backend::cpu::lanes::{LANES, sums};
+use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved, ask_ahead, plane_sums};
+use crate::backend::cpu::lanes::LANES;
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows};
 use crate::simd::vectorize;
@@ -50,7 +50,7 @@ pub fn group_norm<T: Real>(
                     let group = first + i;
                     let x = &x[group * size..][..size];
                     let all = x.chunks(PIECE).fold(Moments::default(), |all, x| all.join(Moments::of(x)));
-                    let r = 1.0 / (all.squares / all.count + eps).sqrt();
+                    let r = all.invstd(eps);
                     // SAFETY: every group is worked on by one thread.
                     unsafe {
                         mean.range(group..group + 1)[0] = all.mean;
@@ -61,6 +61,7 @@ pub fn group_norm<T: Real>(
                         let scale = r * affine.weight.map_or(1.0, |w| w[c].to_f64());
                         let shift = affine.bias.map_or(0.0, |b| b[c].to_f64()) - all.mean * scale;
                         let (scale, shift) = (T::of(scale), T::of(shift));
+                        ask_ahead(x, size);
                         for (y, &x) in y.iter_mut().zip(x) {
                             *y = x * scale + shift;
                         }
@@ -126,16 +127,11 @@ pub fn group_norm_backward<T: Real>(d: Groups, saved: Saved<T, f64>, dy: &[T], g
     }
 }
 
-/// The sums of `dy` and of `dy * (x - m)`.
+/// As `plane_sums`, without lanes where a plane does not fill them.
 #[inline(always)]
 fn channel_sums<T: Real>(x: &[T], dy: &[T], m: T) -> [f64; 2] {
     if x.len() >= LANES {
-        return sums(
-            dy,
-            x,
-            #[inline(always)]
-            |dy, x| [dy, dy * (x - m)],
-        );
+        return plane_sums(x, dy, m);
     }
     let mut sums = [0.0; 2];
     for (&x, &dy) in x.iter().zip(dy) {

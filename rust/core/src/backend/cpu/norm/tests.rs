@@ -127,6 +127,18 @@ fn a_mean_far_from_zero_costs_no_digits() {
     }
 }
 
+#[test]
+fn numbers_far_from_the_others_cost_no_digits() {
+    for far in [0, 2048, 4080] {
+        let x: Vec<f32> =
+            (0..4096).map(|i| if (far..far + 16).contains(&i) { 1e3 } else { (i % 2) as f32 }).collect();
+        let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / 4096.0;
+        let squares = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+        let all = Moments::of(&x);
+        close(&[all.mean, all.squares], &[mean, squares], 1e-6, "moments");
+    }
+}
+
 fn layer_norms<T: Real>(tolerance: f64) {
     for (n, c, inner) in SHAPES {
         let d = Rows { rows: n * c, width: inner };
