@@ -169,7 +169,7 @@ pub fn backward<T: Real + Gemm>(how: Attend, x: Asked, out: View, logs: &[T], do
                         );
                         let (mean, seen) = (T::of(mean), how.seen(row, keys));
                         for (w, s) in weights[..seen].iter_mut().zip(&mut slopes[..seen]) {
-                            *w = math::exp(*w * scale - log);
+                            *w = math::exp_below(*w * scale - log);
                             *s = *w * (*s - mean) * scale;
                         }
                         weights[seen..].fill(T::ZERO);

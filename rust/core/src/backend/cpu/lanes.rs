@@ -5,11 +5,19 @@
 //! through memory to a function of their own, because a tree beside the loop has it take the loop apart into numbers.
 
 use crate::dtype::Real;
-use crate::simd::vectorize;
+use crate::simd::{prefetch, vectorize};
 
 pub(super) const LANES: usize = 16;
 /// Runs of `LANES` elements that are added in their own type before they join the rest in f64.
 const RUNS: usize = 32;
+
+/// Ask for the numbers `ahead` of those of `x`, which come next: the machine's own prefetching ends with a page.
+#[inline(always)]
+pub(super) fn ask_ahead<T>(x: &[T], ahead: usize) {
+    for at in (0..x.len()).step_by(LANES) {
+        prefetch(x.as_ptr().wrapping_add(ahead + at));
+    }
+}
 
 /// The lanes as one number.
 #[inline(never)]

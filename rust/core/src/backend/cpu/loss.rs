@@ -6,6 +6,7 @@
 //!   inner > 1  -> the same down columns, `LANES` samples side by side
 //! The losses of the samples are added in order, in f64. `tests::naive` is the definition.
 
+use crate::backend::cpu::lanes::ask_ahead;
 use crate::backend::cpu::math;
 use crate::backend::cpu::softmax::{exponential_sum, maximum};
 use crate::dtype::Real;
@@ -161,7 +162,7 @@ pub fn cross_entropy_backward<T: Real>(
                             Some((class, scale)) => {
                                 let (max, log) = (max[n], log[n]);
                                 for (dx, &x) in dx.iter_mut().zip(x) {
-                                    *dx = math::exp(x - max - log) * scale;
+                                    *dx = math::exp_below(x - max - log) * scale;
                                 }
                                 dx[class] -= scale;
                             }
@@ -176,7 +177,7 @@ pub fn cross_entropy_backward<T: Real>(
                     for (dx, x) in dx.chunks_exact_mut(d.inner).zip(x.chunks_exact(d.inner)) {
                         for j in 0..d.inner {
                             // A sample that does not count gives 0 even where its scores are not finite.
-                            let p = math::exp(x[j] - max[j] - log[j]) * scales[j];
+                            let p = math::exp_below(x[j] - max[j] - log[j]) * scales[j];
                             dx[j] = if scales[j] == T::ZERO { T::ZERO } else { p };
                         }
                     }
@@ -221,7 +222,7 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], max: &mut [T], log: &mut [T]) {
                     let mut sum = [T::ZERO; LANES];
                     for row in x.chunks_exact(d.inner) {
                         for j in 0..width {
-                            sum[j] += math::exp(row[first + j] - max[j]);
+                            sum[j] += math::exp_below(row[first + j] - max[j]);
                         }
                     }
                     for j in 0..width {
@@ -236,6 +237,7 @@ fn log_sum_exp<T: Real>(d: Classes<T>, x: &[T], max: &mut [T], log: &mut [T]) {
 #[inline(always)]
 fn of_row<T: Real>(x: &[T]) -> (T, T) {
     let max = maximum(x);
+    ask_ahead(x, x.len());
     (max, exponential_sum(x, max).ln())
 }
 

@@ -15,10 +15,10 @@ pub use layer::{Rows, layer_norm, layer_norm_backward};
 
 use std::ops::Range;
 
-use crate::backend::cpu::lanes::{LANES, join, sums};
+use crate::backend::cpu::lanes::{LANES, ask_ahead, join, sums};
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows, tasks};
-use crate::simd::{prefetch, vectorize};
+use crate::simd::vectorize;
 
 /// A contiguous tensor of `n * c * inner` elements with one mean and one variance per channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,14 +125,6 @@ impl Moments {
             mean: self.mean + apart * (other.count / count),
             squares: self.squares + other.squares + apart * apart * (self.count * other.count / count),
         }
-    }
-}
-
-/// Ask for the numbers `ahead` of those of `x`, which come next: the machine's own prefetching ends with a page.
-#[inline(always)]
-fn ask_ahead<T>(x: &[T], ahead: usize) {
-    for at in (0..x.len()).step_by(LANES) {
-        prefetch(x.as_ptr().wrapping_add(ahead + at));
     }
 }
 

@@ -3,7 +3,7 @@
 //! The tensor is seen as `(outer, size, inner)`. `Taps` holds, for each output, the window of inputs it reads and their
 //! weights; the transposed taps are taps too, so one kernel serves a resize and its gradient. Paths:
 //!   inner > 1  -> rows of `inner` numbers are scaled and added, side by side in vectors
-//!   inner == 1 -> a short dot product per output; windows of one or two inputs have loops of their own
+//!   inner == 1 -> a short dot product per output; windows of the same length go over some rows at a time
 //! Threads own rows of the output.
 
 use std::ops::Range;
@@ -93,23 +93,17 @@ impl Taps {
 /// `y[a, o, b] = sum over the window of o of weight * x[a, i, b]`.
 pub fn resample<T: Real>(taps: &Taps, inner: usize, x: &[T], y: &mut [T]) {
     let weights: Vec<T> = taps.weights.iter().map(|&w| T::of(w)).collect();
-    let (n_in, n_out) = (taps.n_in, taps.n_out());
+    let n_out = taps.n_out();
     if inner == 1 {
-        let widest = taps.widest();
-        let grain = GRAIN.div_ceil((n_out * widest.max(1)).max(1));
-        let whole = weights.len() == widest * n_out;
-        rows(y, n_out, grain, |first, block| {
-            for (i, y) in block.chunks_exact_mut(n_out).enumerate() {
-                let x = &x[(first + i) * n_in..][..n_in];
-                match widest {
-                    1 if whole => pick(taps, &weights, x, y),
-                    2 if whole => blend(taps, &weights, x, y),
-                    _ => dots(taps, &weights, x, y),
-                }
-            }
-        });
-        return;
+        return match taps.widest() {
+            1 => lines::<T, 1>(taps, &weights, x, y),
+            2 => lines::<T, 2>(taps, &weights, x, y),
+            3 => lines::<T, 3>(taps, &weights, x, y),
+            4 => lines::<T, 4>(taps, &weights, x, y),
+            _ => lines::<T, 5>(taps, &weights, x, y),
+        };
     }
+    let n_in = taps.n_in;
     let grain = GRAIN.div_ceil((inner * taps.widest().max(1)).max(1));
     rows(y, inner, grain, |first, block| {
         vectorize(
@@ -141,24 +135,52 @@ pub fn resample<T: Real>(taps: &Taps, inner: usize, x: &[T], y: &mut [T]) {
     });
 }
 
-/// Windows of one input.
-fn pick<T: Real>(taps: &Taps, weights: &[T], x: &[T], y: &mut [T]) {
-    for ((y, &start), &w) in y.iter_mut().zip(&taps.starts).zip(weights) {
-        *y = w * x[start];
-    }
-}
-
-/// Windows of two inputs.
-fn blend<T: Real>(taps: &Taps, weights: &[T], x: &[T], y: &mut [T]) {
-    for ((y, &start), w) in y.iter_mut().zip(&taps.starts).zip(weights.as_chunks::<2>().0) {
-        *y = w[0] * x[start] + w[1] * x[start + 1];
-    }
-}
-
-fn dots<T: Real>(taps: &Taps, weights: &[T], x: &[T], y: &mut [T]) {
-    for (o, y) in y.iter_mut().enumerate() {
+/// The rows of `y` where one number follows the other: windows of `N` inputs go over several rows at a time, those of
+/// other lengths (at the borders, or of wide filters) over one.
+fn lines<T: Real, const N: usize>(taps: &Taps, weights: &[T], x: &[T], y: &mut [T]) {
+    const TOGETHER: usize = 4;
+    let (n_in, n_out) = (taps.n_in, taps.n_out());
+    let (mut same, mut others) = (vec![], vec![]);
+    for o in 0..n_out {
         let (start, cut) = taps.window(o);
-        *y = weights[cut].iter().zip(&x[start..]).fold(T::ZERO, |sum, (&w, &x)| sum + w * x);
+        match weights[cut.clone()].try_into() {
+            Ok(w) if n_in.max(n_out) <= u32::MAX as usize => same.push((o as u32, start as u32, w)),
+            _ => others.push((o, start, &weights[cut])),
+        }
+    }
+    let grain = GRAIN.div_ceil((n_out * taps.widest().max(1)).max(1)).next_multiple_of(TOGETHER);
+    rows(y, n_out, grain, |first, block| {
+        let x = &x[first * n_in..][..block.len() / n_out * n_in];
+        for (y, x) in block.chunks_mut(TOGETHER * n_out).zip(x.chunks(TOGETHER * n_in)) {
+            if y.len() == TOGETHER * n_out {
+                some_rows::<T, N, TOGETHER>([n_in, n_out], &same, x, y);
+            } else {
+                let each = y.chunks_exact_mut(n_out).zip(x.chunks_exact(n_in));
+                each.for_each(|(y, x)| some_rows::<T, N, 1>([n_in, n_out], &same, x, y));
+            }
+            for (y, x) in y.chunks_exact_mut(n_out).zip(x.chunks_exact(n_in)) {
+                for &(o, start, weights) in &others {
+                    y[o] = weights.iter().zip(&x[start..]).fold(T::ZERO, |sum, (&w, &x)| sum + w * x);
+                }
+            }
+        }
+    });
+}
+
+/// `R` rows of windows: output, first input and weights.
+#[inline(always)]
+fn some_rows<T: Real, const N: usize, const R: usize>(
+    [n_in, n_out]: [usize; 2],
+    windows: &[(u32, u32, [T; N])],
+    x: &[T],
+    y: &mut [T],
+) {
+    let (x, y) = (&x[..R * n_in], &mut y[..R * n_out]);
+    for &(o, start, w) in windows {
+        for r in 0..R {
+            let x = &x[r * n_in + start as usize..][..N];
+            y[r * n_out + o as usize] = (1..N).fold(w[0] * x[0], |sum, k| sum + w[k] * x[k]);
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub fn softmax<T: Real>(axis: Axis, x: &[T], y: &mut [T]) {
             block.write(
                 y,
                 #[inline(always)]
-                |row, j| math::exp(x[row + j] - max[j]) / sum[j],
+                |row, j| math::exp_below(x[row + j] - max[j]) / sum[j],
             );
         },
     );
@@ -264,7 +264,7 @@ impl Block {
         let mut sum = [T::ZERO; LANES];
         self.read(
             #[inline(always)]
-            |row, j| sum[j] += math::exp(x[row + j] - max[j]),
+            |row, j| sum[j] += math::exp_below(x[row + j] - max[j]),
         );
         (max, sum)
     }
@@ -307,7 +307,7 @@ fn largest<T: Real>(lanes: &[T; LANES]) -> T {
 #[inline(always)]
 fn exponentials<T: Real>(x: &[T], max: T, y: &mut [T]) -> T {
     for (y, &x) in y.iter_mut().zip(x) {
-        *y = math::exp(x - max);
+        *y = math::exp_below(x - max);
     }
     if y.len() < LANES {
         return y.iter().fold(T::ZERO, |sum, &y| sum + y);
@@ -326,7 +326,7 @@ pub(super) fn weigh<T: Real>(y: &mut [T], scale: T) -> T {
     }
     let max = maximum(y);
     for y in y.iter_mut() {
-        *y = math::exp(*y - max);
+        *y = math::exp_below(*y - max);
     }
     let mut lanes = [T::ZERO; LANES];
     add_up(y, &mut lanes);
@@ -346,14 +346,22 @@ pub(super) fn exponential_sum<T: Real>(x: &[T], max: T) -> T {
         return exponentials(x, max, &mut buffer[..x.len()]);
     }
     let mut lanes = [T::ZERO; LANES];
-    let mut buffer = [T::ZERO; 256];
-    for x in x.chunks(buffer.len()) {
-        let y = &mut buffer[..x.len()];
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = math::exp(x - max);
-        }
-        add_up(y, &mut lanes);
-    }
+    vectorize(
+        #[inline(always)]
+        || {
+            let (xs, rest) = x.as_chunks::<LANES>();
+            let mut acc = lanes;
+            for x in xs {
+                for j in 0..LANES {
+                    acc[j] += math::exp_below(x[j] - max);
+                }
+            }
+            lanes = acc;
+            for (lane, &x) in lanes.iter_mut().zip(rest) {
+                *lane += math::exp_below(x - max);
+            }
+        },
+    );
     join(&lanes)
 }
 

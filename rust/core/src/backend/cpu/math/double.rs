@@ -14,6 +14,7 @@ macro_rules! from_std {
 
 from_std! {
     exp = exp();
+    exp_below = exp();
     exp2 = exp2();
     expm1 = exp_m1();
     ln = ln();

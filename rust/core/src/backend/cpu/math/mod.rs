@@ -41,6 +41,8 @@ macro_rules! math {
 math! {
     /// e to the power of x.
     exp(x);
+    /// The same for x up to 40, in three quarters of the time.
+    exp_below(x);
     /// 2 to the power of x.
     exp2(x);
     /// `exp(x) - 1`, exact near 0.

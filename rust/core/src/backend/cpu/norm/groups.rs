@@ -1,8 +1,8 @@
 //! Group normalisation: one mean and one variance for each group of channels of each sample, a scale and a shift for
 //! each channel. A group is worked on as a whole, so that it is read from memory once in either direction.
 
-use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved, ask_ahead, plane_sums};
-use crate::backend::cpu::lanes::LANES;
+use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved, plane_sums};
+use crate::backend::cpu::lanes::{LANES, ask_ahead};
 use crate::dtype::Real;
 use crate::parallel::{Out, chunks, rows};
 use crate::simd::vectorize;

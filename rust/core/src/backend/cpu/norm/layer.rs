@@ -1,8 +1,8 @@
 //! Layer normalisation: a mean and a variance for each row. Two sweeps over a row in either direction, the second from
 //! L1; the gradients of weight and bias are summed in the second, over blocks of rows that depend on the shape only.
 
-use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved, ask_ahead, column_sums};
-use crate::backend::cpu::lanes::{LANES, sums};
+use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved, column_sums};
+use crate::backend::cpu::lanes::{LANES, ask_ahead, sums};
 use crate::dtype::Real;
 use crate::parallel::{Out, rows};
 use crate::simd::{prefetch, vectorize};

@@ -19,6 +19,9 @@ const SHIFT: f32 = 12_582_912.0;
 /// The exponent field of 1.
 const BIAS: i32 = 127;
 
+/// 2^-64, which a result that may be a denormal is multiplied with last: what comes before stays in range.
+const LOWER: f32 = 1.0 / 18_446_744_073_709_551_616.0;
+
 /// `e^r - 1` and `n + shift - SHIFT` with `x = n ln(2) + r`; shift is `SHIFT` and a small whole number.
 #[inline(always)]
 fn exp_parts(x: f32, shift: f32) -> (f32, i32) {
@@ -48,6 +51,13 @@ pub fn exp(x: f32) -> f32 {
     let n = n.wrapping_sub(SHIFT.to_bits() as i32);
     let half = n >> 1;
     (1.0 + w) * power(half.wrapping_add(BIAS)) * power(n.wrapping_sub(half).wrapping_add(BIAS))
+}
+
+#[inline(always)]
+pub fn exp_below(x: f32) -> f32 {
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (w, n) = exp_parts(x, SHIFT + (BIAS + 64) as f32);
+    (1.0 + w) * power(n) * LOWER
 }
 
 #[inline(always)]
@@ -84,9 +94,6 @@ pub fn tanh(x: f32) -> f32 {
     let far = 1.0 - 2.0 / ((1.0 + w) * power(n) + 1.0);
     (if a < 0.625 { near } else { far }).copysign(x)
 }
-
-/// A power of two that keeps `1 + e^-x` in range where x is far below 0 and the result a denormal.
-const LOWER: f32 = 1.0 / 18_446_744_073_709_551_616.0;
 
 /// `(1 + e^-x) * LOWER`
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Logarithms, powers and what is made of them: `ln`, `log1p` and `log_sigmoid` in f32 throughout, the rest through f64.
 
-use super::exp::{exp, poly};
+use super::exp::{exp_below, poly};
 use crate::backend::cpu::math::wide::{self, clamp};
 
 const INFINITY: f64 = f64::INFINITY;
@@ -70,7 +70,7 @@ pub fn logit(x: f32) -> f32 {
 pub fn log_sigmoid(x: f32) -> f32 {
     // (ln(1 + e) / s - 2) / s^2 of s^2 up to 1/9, where s = e / (2 + e)
     const C: [f32; 4] = [0.666_664_2, 0.400_215_27, 0.280_018_06, 0.280_119_9];
-    let e = exp(-x.abs());
+    let e = exp_below(-x.abs());
     let s = e / (2.0 + e);
     let z = s * s;
     // e is exact beside the rest, 2 s = e - s e would not be.

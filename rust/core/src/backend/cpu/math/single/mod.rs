@@ -6,7 +6,7 @@ mod log;
 mod trig;
 
 pub use erf::{erf, erfc, gelu, gelu_tanh};
-pub use exp::{cosh, exp, exp2, expm1, mish, sigmoid, silu, sinh, tanh};
+pub use exp::{cosh, exp, exp_below, exp2, expm1, mish, sigmoid, silu, sinh, tanh};
 pub use log::{
     acosh, asinh, atanh, hypot, ln, log_sigmoid, log1p, log2, log10, logaddexp, logit, pow, softplus,
 };

@@ -99,6 +99,15 @@ macro_rules! sweeps {
     )*};
 }
 
+#[test]
+fn exp_below_its_bound_is_exp() {
+    sweep(|block| {
+        for &x in block.iter().filter(|&&x| x <= 40.0 || x.is_nan()) {
+            assert_eq!(exp_below(x).to_bits(), exp(x).to_bits(), "{x}");
+        }
+    });
+}
+
 /// Tests under the functions' names, out of the way of the functions.
 mod over_all_numbers {
     use super::*;
