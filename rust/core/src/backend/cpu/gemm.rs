@@ -8,7 +8,8 @@ use crate::dtype::{Float, Real};
 use crate::parallel;
 use crate::simd::{self, Level, Vector};
 use blocked::Product;
-use kernel::{Operands, Target};
+pub use kernel::{Operands, Target};
+pub use pack::Lines;
 use std::marker::PhantomData;
 
 mod blocked;
@@ -239,10 +240,21 @@ pub trait Tile: Vector {
     /// # Safety
     /// Inside `enter`; the operands are readable, the block of `c` is ours to write.
     unsafe fn multiply(k: usize, a: *const Self::E, b: *const Self::E, c: *mut Self::E, c_row: usize);
+    /// `rows` rows and `cols` columns of a block; `b` is read in whole registers, whatever `cols` is.
+    ///
+    /// # Safety
+    /// Inside `enter`; the operands are readable, and so much of the target is ours to write.
+    unsafe fn block(x: Operands<Self::E>, rows: usize, cols: usize, target: Target<Self::E>);
+    /// Rows laid out for `multiply`, `ROWS` side by side: element p of row i goes to
+    /// `out[(i / ROWS * k + p) * ROWS + i % ROWS]`. The last are filled up with zeros.
+    ///
+    /// # Safety
+    /// Inside `enter`; the rows are readable, and `out` has room for a multiple of `ROWS` of them.
+    unsafe fn pack(x: Lines<Self::E>, out: *mut Self::E);
 }
 
 macro_rules! tile {
-    ($($v:ty: $rows:literal $registers:literal)*) => {$(
+    ($($v:ty: $rows:literal $registers:literal $by:ty)*) => {$(
         impl Tile for $v {
             const ROWS: usize = $rows;
             const COLS: usize = $registers * Self::N;
@@ -252,14 +264,24 @@ macro_rules! tile {
                 // SAFETY: the caller's promise.
                 unsafe { kernel::packed::<Self, $rows, $registers>(operands, c, c_row as isize) }
             }
+            #[inline(always)]
+            unsafe fn block(x: Operands<Self::E>, rows: usize, cols: usize, target: Target<Self::E>) {
+                // SAFETY: the caller's promise.
+                unsafe { kernel::block::<Self, $rows, $registers>(x, rows, cols, target) }
+            }
+            #[inline(always)]
+            unsafe fn pack(x: Lines<Self::E>, out: *mut Self::E) {
+                // SAFETY: the caller's promise; a machine with these registers has the packing ones.
+                unsafe { pack::pack::<$by, $rows>(x, out) }
+            }
         }
     )*};
 }
 #[cfg(target_arch = "x86_64")]
-tile!(__m512: 14 2  __m512d: 14 2  __m256: 6 2  __m256d: 6 2);
+tile!(__m512: 14 2 __m256  __m512d: 14 2 __m256d  __m256: 6 2 __m256  __m256d: 6 2 __m256d);
 #[cfg(target_arch = "aarch64")]
-tile!(float32x4_t: 6 4  float64x2_t: 6 4);
-tile!(simd::Lanes<f32, 4>: 4 2  simd::Lanes<f64, 2>: 4 2);
+tile!(float32x4_t: 6 4 float32x4_t  float64x2_t: 6 4 float64x2_t);
+tile!(simd::Lanes<f32, 4>: 4 2 simd::Lanes<f32, 4>  simd::Lanes<f64, 2>: 4 2 simd::Lanes<f64, 2>);
 
 macro_rules! real {
     ($t:ty, $avx512:ty, $avx2:ty, $neon:ty, $lanes:literal) => {

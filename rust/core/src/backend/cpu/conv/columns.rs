@@ -1,11 +1,94 @@
 //! The windows of a picture as columns (im2col), and their sum back into the picture (col2im).
 
-use super::{Conv2d, matmul};
+use super::Conv2d;
 use crate::dtype::Real;
 use crate::parallel::rows;
+use std::ops::Range;
 
 /// Numbers that are worth a thread.
 const GRAIN: usize = 16384;
+
+/// Call `f(row of the column matrix, column, offset in the planes, number of pixels, step)` for every run of pixels
+/// that takes part with one tap, and `edge(row, columns)` for every run whose tap lies in the padding.
+#[inline(always)]
+pub(super) fn runs(
+    d: &Conv2d,
+    rows: Range<usize>,
+    pixels: Range<usize>,
+    mut f: impl FnMut(usize, usize, usize, usize),
+    mut edge: impl FnMut(usize, Range<usize>),
+) {
+    let ow = d.out_w();
+    let ([sh, sw], [ph, pw], [dh, dw]) = (d.stride, d.pad, d.dilation);
+    for row in rows {
+        let (channel, i, j) = (row / (d.kh * d.kw), row / d.kw % d.kh, row % d.kw);
+        // The outputs of a row whose tap lies inside the image.
+        let first = pw.saturating_sub(j * dw).div_ceil(sw);
+        let end = (d.w + pw).saturating_sub(j * dw).div_ceil(sw);
+        let mut p = pixels.start;
+        while p < pixels.end {
+            let (oh, from) = (p / ow, p % ow);
+            let to = (from + pixels.end - p).min(ow);
+            let column = p - pixels.start;
+            let at = |o: usize| column + o - from;
+            match (oh * sh + i * dh).checked_sub(ph).filter(|&y| y < d.h) {
+                None => edge(row, column..at(to)),
+                Some(y) => {
+                    let (a, b) = (first.clamp(from, to), end.clamp(from, to).max(first.clamp(from, to)));
+                    edge(row, column..at(a));
+                    if a < b {
+                        f(row, at(a), (channel * d.h + y) * d.w + a * sw + j * dw - pw, b - a);
+                    }
+                    edge(row, at(b)..at(to));
+                }
+            }
+            p += to - from;
+        }
+    }
+}
+
+/// The columns of some pixels: a row of `width` numbers per channel and tap, of which the first are written.
+pub(super) fn columns<T: Real>(
+    d: &Conv2d,
+    x: &[T],
+    channels: usize,
+    pixels: Range<usize>,
+    width: usize,
+    out: &mut [T],
+) {
+    let step = d.stride[1];
+    let out = std::cell::RefCell::new(out);
+    runs(
+        d,
+        0..channels * d.kh * d.kw,
+        pixels,
+        |row, column, at, n| {
+            let out = &mut out.borrow_mut()[row * width + column..][..n];
+            if step == 1 {
+                out.copy_from_slice(&x[at..at + n]);
+            } else {
+                out.iter_mut().zip(x[at..].iter().step_by(step)).for_each(|(out, &x)| *out = x);
+            }
+        },
+        |row, range| out.borrow_mut()[row * width..][range].fill(T::ZERO),
+    );
+}
+
+/// Add columns back to where they came from.
+pub(super) fn add_columns<T: Real>(
+    d: &Conv2d,
+    columns: &[T],
+    channels: usize,
+    pixels: Range<usize>,
+    dx: &mut [T],
+) {
+    let (len, step) = (pixels.len(), d.stride[1]);
+    let add = |row: usize, column: usize, at: usize, n: usize| {
+        let from = &columns[row * len + column..][..n];
+        dx[at..].iter_mut().step_by(step).zip(from).for_each(|(dx, &c)| *dx += c);
+    };
+    runs(d, 0..channels * d.kh * d.kw, pixels, add, |_, _| {});
+}
 
 /// (n, c, h, w) becomes (n, c * kh * kw, windows); the channels out of `d` do not matter.
 pub fn unfold<T: Real>(d: Conv2d, x: &[T], out: &mut [T]) {
@@ -13,7 +96,7 @@ pub fn unfold<T: Real>(d: Conv2d, x: &[T], out: &mut [T]) {
     let width = d.kh * d.kw * windows;
     rows(out, width, GRAIN.div_ceil(width.max(1)), |first, block| {
         for (i, out) in block.chunks_exact_mut(width).enumerate() {
-            matmul::columns(&d, &x[(first + i) * plane..][..plane], 1, 0..windows, windows, out);
+            columns(&d, &x[(first + i) * plane..][..plane], 1, 0..windows, windows, out);
         }
     });
 }
@@ -25,7 +108,7 @@ pub fn fold<T: Real>(d: Conv2d, columns: &[T], out: &mut [T]) {
     rows(out, plane, GRAIN.div_ceil(width.max(1)), |first, block| {
         for (i, out) in block.chunks_exact_mut(plane).enumerate() {
             out.fill(T::ZERO);
-            matmul::add_columns(&d, &columns[(first + i) * width..][..width], 1, 0..windows, out);
+            add_columns(&d, &columns[(first + i) * width..][..width], 1, 0..windows, out);
         }
     });
 }

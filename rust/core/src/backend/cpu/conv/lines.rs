@@ -52,6 +52,23 @@ fn part<T: Real>(x: &[T], first: &mut [T], second: &mut [T]) {
     }
 }
 
+/// `to[i] = x[2 * i]`
+#[inline(always)]
+pub(super) fn every_second<T: Real>(x: &[T], to: &mut [T]) {
+    let n = to.len();
+    let mut unwanted = [T::ZERO; PIECE];
+    // Whole pairs are read.
+    if x.len() < 2 * n
+        || !pieces(
+            n,
+            #[inline(always)]
+            |at| part(&x[2 * at..], &mut to[at..], &mut unwanted),
+        )
+    {
+        (0..n).for_each(|i| to[i] = x[2 * i]);
+    }
+}
+
 /// A row of inputs with `pad` zeros before it: numbers at even places and at odd ones, as far as there is room.
 #[inline(always)]
 pub(super) fn halve<T: Real>(x: &[T], pad: usize, even: &mut [T], uneven: &mut [T]) {

@@ -1,23 +1,21 @@
-//! Convolution by matrix products.
+//! The gradients of a convolution by matrix products: of the input and of the weight.
 //!
-//!   1x1 kernels -> the images are the matrices as they lie
-//!   the rest    -> columns of a tile of pixels (im2col) that stays in L2, multiplied while it is hot
-//! Forward splits images, groups and tiles over the threads; the input gradient images and blocks of channels, whose
-//! planes nobody else writes; the weight gradient blocks of channels, and slots of images where those are few.
+//! The columns (im2col) of a tile of pixels stay in L2 and are multiplied, or added to the planes, while they are hot; of
+//! 1x1 kernels the images are the matrices as they lie. The input gradient splits images and blocks of channels over the
+//! threads, whose planes nobody else writes; the weight gradient blocks of channels, and slots of images where those are
+//! few.
 
 use super::Conv2d;
+use super::columns::{add_columns, columns};
 use super::register::Scratch;
 use super::slots::summed;
-use crate::backend::cpu::gemm::{Gemm, Mat, MatMut, gemm, gemm_onto};
+use crate::backend::cpu::gemm::{Gemm, Mat, MatMut, gemm};
 use crate::dtype::Real;
 use crate::parallel::{Out, tasks};
 use std::ops::Range;
 
 /// Numbers in a tile of columns: half of a small L2 in f32.
 const TILE: usize = 32768;
-/// Numbers in a strip of planes, and its fewest pixels: many weights are packed anew for each.
-const STRIP: usize = 65536;
-const LEAST: usize = 256;
 /// Pixels that are multiplied at once in a weight gradient: of small planes those of several images, side by side.
 const PIXELS: usize = 256;
 /// Pieces that are enough for the threads to share.
@@ -28,96 +26,8 @@ fn tile_width(rows: usize) -> usize {
     (TILE / rows / 16 * 16).clamp(64, 1024)
 }
 
-/// Pixels of a strip of images with `rows` channels: what the product packs of it stays in L2.
-fn strip_width(rows: usize, plane: usize) -> usize {
-    let most = (STRIP / rows).max(LEAST);
-    plane.div_ceil(plane.div_ceil(most).max(1)).next_multiple_of(16)
-}
-
 fn pixels(tile: usize, width: usize, d: &Conv2d) -> Range<usize> {
     tile * width..((tile + 1) * width).min(d.out_plane())
-}
-
-/// Call `f(row of the column matrix, column, offset in the planes, number of pixels, step)` for every run of pixels
-/// that takes part with one tap, and `edge(row, columns)` for every run whose tap lies in the padding.
-#[inline(always)]
-fn runs(
-    d: &Conv2d,
-    channels: usize,
-    pixels: Range<usize>,
-    mut f: impl FnMut(usize, usize, usize, usize),
-    mut edge: impl FnMut(usize, Range<usize>),
-) {
-    let ow = d.out_w();
-    let ([sh, sw], [ph, pw], [dh, dw]) = (d.stride, d.pad, d.dilation);
-    for row in 0..channels * d.kh * d.kw {
-        let (channel, i, j) = (row / (d.kh * d.kw), row / d.kw % d.kh, row % d.kw);
-        // The outputs of a row whose tap lies inside the image.
-        let first = pw.saturating_sub(j * dw).div_ceil(sw);
-        let end = (d.w + pw).saturating_sub(j * dw).div_ceil(sw);
-        let mut p = pixels.start;
-        while p < pixels.end {
-            let (oh, from) = (p / ow, p % ow);
-            let to = (from + pixels.end - p).min(ow);
-            let column = p - pixels.start;
-            let at = |o: usize| column + o - from;
-            match (oh * sh + i * dh).checked_sub(ph).filter(|&y| y < d.h) {
-                None => edge(row, column..at(to)),
-                Some(y) => {
-                    let (a, b) = (first.clamp(from, to), end.clamp(from, to).max(first.clamp(from, to)));
-                    edge(row, column..at(a));
-                    if a < b {
-                        f(row, at(a), (channel * d.h + y) * d.w + a * sw + j * dw - pw, b - a);
-                    }
-                    edge(row, at(b)..at(to));
-                }
-            }
-            p += to - from;
-        }
-    }
-}
-
-/// The columns of some pixels: a row of `width` numbers per channel and tap, of which the first are written.
-pub(super) fn columns<T: Real>(
-    d: &Conv2d,
-    x: &[T],
-    channels: usize,
-    pixels: Range<usize>,
-    width: usize,
-    out: &mut [T],
-) {
-    let step = d.stride[1];
-    let out = std::cell::RefCell::new(out);
-    runs(
-        d,
-        channels,
-        pixels,
-        |row, column, at, n| {
-            let out = &mut out.borrow_mut()[row * width + column..][..n];
-            if step == 1 {
-                out.copy_from_slice(&x[at..at + n]);
-            } else {
-                out.iter_mut().zip(x[at..].iter().step_by(step)).for_each(|(out, &x)| *out = x);
-            }
-        },
-        |row, range| out.borrow_mut()[row * width..][range].fill(T::ZERO),
-    );
-}
-
-/// Add columns back to where they came from.
-pub(super) fn add_columns<T: Real>(
-    d: &Conv2d,
-    columns: &[T],
-    channels: usize,
-    pixels: Range<usize>,
-    dx: &mut [T],
-) {
-    let (len, step) = (pixels.len(), d.stride[1]);
-    let add = |row: usize, column: usize, at: usize, n: usize| {
-        let from = &columns[row * len + column..][..n];
-        dx[at..].iter_mut().step_by(step).zip(from).for_each(|(dx, &c)| *dx += c);
-    };
-    runs(d, channels, pixels, add, |_, _| {});
 }
 
 /// The weights of output channels of group `g` for input channels from `c` on, as a matrix.
@@ -144,87 +54,6 @@ fn dense<T: Copy>(data: &[T], rows: usize, cols: usize) -> Mat<'_, T> {
 
 fn dense_mut<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
     MatMut::new(data, rows, cols, cols, 1)
-}
-
-/// Some pixels of `rows` planes, to write: a matrix that begins at number `first`.
-///
-/// # Safety
-/// Nobody else touches them.
-unsafe fn strip<T: Copy>(
-    planes: &Out<T>,
-    first: usize,
-    rows: usize,
-    pixels: usize,
-    plane: usize,
-) -> MatMut<'_, T> {
-    assert!(
-        rows > 0 && first + (rows - 1) * plane + pixels <= planes.len(),
-        "a strip reaches past its planes"
-    );
-    // SAFETY: just checked, and the caller's promise.
-    unsafe { MatMut::from_ptr(planes.ptr().add(first), rows, pixels, plane as isize, 1) }
-}
-
-/// `c = a * b`, with a number of `bias` added to every row.
-fn product<T: Real + Gemm>(a: Mat<T>, b: Mat<T>, bias: Option<&[T]>, c: MatMut<T>) {
-    match bias {
-        Some(bias) => gemm_onto(a, b, Mat::columns_of(bias, c.cols()), c),
-        None => gemm(a, b, c, false),
-    }
-}
-
-pub(super) fn pointwise_forward<T: Real + Gemm>(
-    d: &Conv2d,
-    x: &[T],
-    weight: &[T],
-    bias: Option<&[T]>,
-    y: &mut [T],
-) {
-    let ((c, o), plane) = (d.per_group(), d.plane());
-    let width = strip_width(c, plane);
-    let strips = plane.div_ceil(width);
-    let y = Out::new(y);
-    tasks(d.n * d.groups * strips, |task| {
-        let (i, pixels) = (task / strips, pixels(task % strips, width, d));
-        let (g, first) = (i % d.groups, i * o * plane + pixels.start);
-        // SAFETY: every strip of pixels is written by one thread.
-        let y = unsafe { strip(&y, first, o, pixels.len(), plane) };
-        let x = plane_matrix(&x[i * c * plane..], c, plane, pixels);
-        product(weight_matrix(d, weight, g, 0, c), x, bias.map(|b| &b[g * o..(g + 1) * o]), y);
-    });
-}
-
-pub(super) fn pointwise_backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {
-    let ((c, o), plane) = (d.per_group(), d.plane());
-    let width = strip_width(o, plane);
-    let strips = plane.div_ceil(width);
-    let dx = Out::new(dx);
-    tasks(d.n * d.groups * strips, |task| {
-        let (i, pixels) = (task / strips, pixels(task % strips, width, d));
-        let first = i * c * plane + pixels.start;
-        // SAFETY: every strip of pixels is written by one thread.
-        let dx = unsafe { strip(&dx, first, c, pixels.len(), plane) };
-        let dy = plane_matrix(&dy[i * o * plane..], o, plane, pixels);
-        gemm(weight_matrix(d, weight, i % d.groups, 0, c).t(), dy, dx, false);
-    });
-}
-
-pub(super) fn forward<T: Real + Gemm>(d: &Conv2d, x: &[T], weight: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    let ((c, o), taps, plane) = (d.per_group(), d.taps(), d.out_plane());
-    let width = tile_width(taps);
-    let tiles = plane.div_ceil(width);
-    let y = Out::new(y);
-    tasks(d.n * d.groups * tiles, |task| {
-        let (i, pixels) = (task / tiles, pixels(task % tiles, width, d));
-        let (g, len) = (i % d.groups, pixels.len());
-        let mut block = Scratch::new(taps * len);
-        let cols = block.numbers();
-        columns(d, &x[i * c * d.plane()..], c, pixels.clone(), len, cols);
-        // SAFETY: every tile of pixels is written by one thread.
-        let y = unsafe { strip(&y, i * o * plane + pixels.start, o, len, plane) };
-        let bias = bias.map(|b| &b[g * o..(g + 1) * o]);
-        product(weight_matrix(d, weight, g, 0, c), dense(cols, taps, len), bias, y);
-    });
 }
 
 pub(super) fn backward_input<T: Real + Gemm>(d: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T]) {

@@ -3,7 +3,8 @@
 //! A 1-D convolution is one with `h == kh == 1`; a transposed convolution is `backward_input` with the sizes of the
 //! convolution it turns round; a 3-D one is made of 2-D ones (`depth.rs`). Paths, first match wins:
 //!   a channel per group              -> planes laid out so that a tap is a shift (`depthwise.rs`)
-//!   1x1, stride 1, no padding        -> matmul on the images as they lie (`matmul.rs`)
+//!   1x1, no padding                  -> packed weights times the pixels of all images (`packed.rs`); the input gradient
+//!                                       too without strides
 //!   dilated, else as the next       -> more and smaller images without dilation (`dilated.rs`)
 //!   3x3, stride 1, no groups, 24     -> minimal filtering (`winograd.rs`): 16 products instead of 36 in half to 0.8 of
 //!   channels, 48 tiles of 2x2          the time; 36 instead of 144 at the precision "medium" where that takes 0.85 of it
@@ -14,7 +15,7 @@
 //!   a batch that fills the registers -> a block of images is turned round so that a vector holds one pixel of all of
 //!                                       them: no edges inside a vector, so that any stride, dilation and padding runs at
 //!                                       full speed and no tap is computed in vain (`batch.rs`, `batch_weight.rs`)
-//!   everything else                  -> `matmul.rs`: im2col of a tile that fits L2, then matmul
+//!   everything else                  -> the same with the columns of a strip that fits L2 (im2col); gradients: `matmul.rs`
 //! No path builds the columns of a whole image. Threads own images, rows or channels; weight gradients are summed in
 //! slots that depend on the shape only and then joined in order, so the thread count does not change a bit.
 //! `tests::naive` is the definition: seven loops, no tricks. Every path is compared with it.
@@ -31,6 +32,7 @@ mod direct_weight;
 mod grid;
 mod lines;
 mod matmul;
+mod packed;
 mod planes;
 mod points;
 mod precision;
@@ -93,8 +95,13 @@ impl Conv2d {
         self.c_in / self.groups * self.kh * self.kw
     }
 
+    /// Whether the columns are pixels as they are.
+    fn is_product(&self) -> bool {
+        self.kh * self.kw == 1 && self.pad == [0, 0]
+    }
+
     fn is_pointwise(&self) -> bool {
-        self.kh * self.kw == 1 && self.stride == [1, 1] && self.pad == [0, 0]
+        self.is_product() && self.stride == [1, 1]
     }
 
     /// Strides that would leave little in each phase of a plane are for the general path.
@@ -130,8 +137,8 @@ pub fn forward<T: HasRegisters>(d: Conv2d, x: &[T], weight: &[T], bias: Option<&
         }
     } else if d.is_depthwise() {
         depthwise::forward(&d, x, weight, bias, y);
-    } else if d.is_pointwise() {
-        matmul::pointwise_forward(&d, x, weight, bias, y);
+    } else if d.is_product() {
+        packed::forward(&d, x, weight, bias, y);
     } else if dilated::fits::<T>(&d) {
         dilated::forward(&d, x, weight, bias, y);
     } else if let Some(size) = winograd::fits::<T>(&d) {
@@ -141,7 +148,7 @@ pub fn forward<T: HasRegisters>(d: Conv2d, x: &[T], weight: &[T], bias: Option<&
     } else if batch::fits::<T>(&d) {
         batch::forward(&d, x, weight, bias, y);
     } else {
-        matmul::forward(&d, x, weight, bias, y);
+        packed::forward(&d, x, weight, bias, y);
     }
 }
 
@@ -153,7 +160,7 @@ pub fn backward_input<T: HasRegisters>(d: Conv2d, dy: &[T], weight: &[T], dx: &m
     } else if d.is_depthwise() {
         depthwise::backward_input(&d, dy, weight, dx);
     } else if d.is_pointwise() {
-        matmul::pointwise_backward_input(&d, dy, weight, dx);
+        packed::pointwise_backward_input(&d, dy, weight, dx);
     } else if dilated::fits::<T>(&d) {
         dilated::backward_input(&d, dy, weight, dx);
     } else if let Some(size) = winograd::fits::<T>(&d) {

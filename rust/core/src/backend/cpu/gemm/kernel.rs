@@ -7,7 +7,7 @@ use crate::simd::Vector;
 
 /// Where a block of the result goes: `c = base + a * b`, element by element. A null `base` is zero.
 #[derive(Clone, Copy)]
-pub(super) struct Target<E> {
+pub struct Target<E> {
     pub c: *mut E,
     pub c_row: isize,
     pub c_col: isize,
@@ -39,7 +39,7 @@ impl<E> Target<E> {
 /// The operands of a block: element (i, p) of `a` is at `a + i * a_row + p * a_k`, element (p, j) of `b` at
 /// `b + p * b_k + j`.
 #[derive(Clone, Copy)]
-pub(super) struct Operands<E> {
+pub struct Operands<E> {
     pub k: usize,
     pub a: *const E,
     pub a_row: isize,

@@ -39,7 +39,7 @@ impl<E> Drop for Scratch<E> {
 
 /// `lines` vectors of length `k`: element p of line i is at `data + i * line + p * step`.
 #[derive(Clone, Copy)]
-pub(super) struct Lines<E> {
+pub struct Lines<E> {
     pub data: *const E,
     pub lines: usize,
     pub line: isize,
