@@ -133,7 +133,8 @@ impl<T: Real> Slope<T> {
     }
 }
 
-/// The gradient of a row, and what it adds to the sums over the rows: of `dy` and of `dy * xhat`.
+/// The gradient of a row, and what it adds to the sums over the rows: of `dy` and of `dy * xhat`. A function of its own
+/// (see `simd`): in that of the rows the compiler takes the lanes apart.
 #[inline(always)]
 fn row_backward<T: Real>(
     slope: Slope<T>,
@@ -142,27 +143,31 @@ fn row_backward<T: Real>(
     products: &mut [T],
     dx: &mut [T],
 ) {
-    let ((xs, x_rest), (dys, dy_rest)) = (x.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let (ws, w_rest) = w.as_chunks::<LANES>();
-    let (sums, sum_rest) = sums.as_chunks_mut::<LANES>();
-    let (products, product_rest) = products.as_chunks_mut::<LANES>();
-    let (dxs, dx_rest) = dx.as_chunks_mut::<LANES>();
-    let outs = sums.iter_mut().zip(products).zip(dxs);
-    for (((x, dy), w), ((sums, products), dxs)) in xs.iter().zip(dys).zip(ws).zip(outs) {
-        // The row that comes next.
-        prefetch(x.as_ptr().wrapping_add(xs.len() * LANES));
-        prefetch(dy.as_ptr().wrapping_add(xs.len() * LANES));
-        let (mut s, mut p, mut d): ([T; LANES], [T; LANES], [T; LANES]) =
-            (*sums, *products, [T::ZERO; LANES]);
-        for j in 0..LANES {
-            slope.step(x[j], dy[j], w[j], &mut s[j], &mut p[j], &mut d[j]);
-        }
-        (*sums, *products, *dxs) = (s, p, d);
-    }
-    let outs = sum_rest.iter_mut().zip(product_rest).zip(dx_rest);
-    for (((&x, &dy), &w), ((sum, product), dx)) in x_rest.iter().zip(dy_rest).zip(w_rest).zip(outs) {
-        slope.step(x, dy, w, sum, product, dx);
-    }
+    vectorize(
+        #[inline(always)]
+        || {
+            let ((xs, x_rest), (dys, dy_rest)) = (x.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
+            let (ws, w_rest) = w.as_chunks::<LANES>();
+            let (sums, sum_rest) = sums.as_chunks_mut::<LANES>();
+            let (products, product_rest) = products.as_chunks_mut::<LANES>();
+            let (dxs, dx_rest) = dx.as_chunks_mut::<LANES>();
+            let outs = sums.iter_mut().zip(products).zip(dxs);
+            for (((x, dy), w), ((sums, products), dxs)) in xs.iter().zip(dys).zip(ws).zip(outs) {
+                // The row that comes next.
+                prefetch(x.as_ptr().wrapping_add(xs.len() * LANES));
+                prefetch(dy.as_ptr().wrapping_add(xs.len() * LANES));
+                let (mut s, mut p, mut d) = (*sums, *products, [T::ZERO; LANES]);
+                for j in 0..LANES {
+                    slope.step(x[j], dy[j], w[j], &mut s[j], &mut p[j], &mut d[j]);
+                }
+                (*sums, *products, *dxs) = (s, p, d);
+            }
+            let outs = sum_rest.iter_mut().zip(product_rest).zip(dx_rest);
+            for (((&x, &dy), &w), ((sum, product), dx)) in x_rest.iter().zip(dy_rest).zip(w_rest).zip(outs) {
+                slope.step(x, dy, w, sum, product, dx);
+            }
+        },
+    );
 }
 
 /// Every row of `out`: `f(row, elements)`.

@@ -63,15 +63,63 @@ fn halvings<T: Element>(d: &Pool, x: &[T], y: &mut [T], mut place: Option<&mut [
 /// One row of outputs from two rows of inputs; `at` is the place of the first.
 #[inline(always)]
 fn halving<T: Element>(top: &[T], bottom: &[T], at: i32, y: &mut [T], which: &mut [i32]) {
-    let w = top.len() as i32;
-    let pairs = top.chunks_exact(2).zip(bottom.chunks_exact(2));
-    for (j, ((y, which), (a, b))) in y.iter_mut().zip(which).zip(pairs).enumerate() {
-        let place = at + 2 * j as i32;
-        let best = (a[0], place);
-        let best = take(best.0, best.1, a[1], place + 1);
-        let best = take(best.0, best.1, b[0], place + w);
-        (*y, *which) = take(best.0, best.1, b[1], place + w + 1);
+    let (tops, top_rest) = top.as_chunks::<{ 2 * SOME }>();
+    let (bottoms, bottom_rest) = bottom.as_chunks();
+    let (ys, y_rest) = y.as_chunks_mut::<SOME>();
+    let (w, mut place) = (top.len() as i32, at);
+    for ((y, which), (top, bottom)) in
+        ys.iter_mut().zip(which.as_chunks_mut().0).zip(tops.iter().zip(bottoms))
+    {
+        (*y, *which) = some_halvings(top, bottom, place, w);
+        place += 2 * SOME as i32;
     }
+    if y_rest.is_empty() {
+        return;
+    }
+    // The last windows with whatever stands behind them, or a number that is there.
+    let done = ys.len();
+    let fill = |rest: &[T]| std::array::from_fn(|k| rest.get(k).copied().unwrap_or(rest[0]));
+    let (top, bottom) = match (tops.get(done), bottoms.get(done)) {
+        (Some(&top), Some(&bottom)) => (top, bottom),
+        _ => (fill(top_rest), fill(bottom_rest)),
+    };
+    let (best, places) = some_halvings(&top, &bottom, place, w);
+    let n = y_rest.len();
+    y_rest.copy_from_slice(&best[..n]);
+    which[done * SOME..].copy_from_slice(&places[..n]);
+}
+
+/// Windows of 2x2 that are worked on together.
+const SOME: usize = 8;
+
+/// `SOME` windows of two rows of width `w`, the first at `place`. A function of its own, as `best_rows`.
+#[inline(always)]
+fn some_halvings<T: Element>(
+    top: &[T; 2 * SOME],
+    bottom: &[T; 2 * SOME],
+    place: i32,
+    w: i32,
+) -> ([T; SOME], [i32; SOME]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            let (mut best, mut which) = ([lowest(); SOME], [0; SOME]);
+            for l in 0..SOME {
+                (best[l], which[l]) = (top[2 * l], place + 2 * l as i32);
+            }
+            for l in 0..SOME {
+                (best[l], which[l]) = take(best[l], which[l], top[2 * l + 1], place + 2 * l as i32 + 1);
+            }
+            for l in 0..SOME {
+                (best[l], which[l]) = take(best[l], which[l], bottom[2 * l], place + 2 * l as i32 + w);
+            }
+            for l in 0..SOME {
+                (best[l], which[l]) =
+                    take(best[l], which[l], bottom[2 * l + 1], place + 2 * l as i32 + w + 1);
+            }
+            (best, which)
+        },
+    )
 }
 
 /// Windows of any size: the best columns of each row of the volume, found once and kept for as long as windows need
