@@ -21,7 +21,7 @@ pub fn bernoulli_<T: Element>(g: &mut Generator, out: &mut [T], p: f64) -> Resul
     g.engine.fill_u64(
         out,
         #[inline(always)]
-        |w| if w & ((1 << 53) - 1) < below { one } else { zero },
+        move |w| if w & ((1 << 53) - 1) < below { one } else { zero },
     );
     Ok(())
 }

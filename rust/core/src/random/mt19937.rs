@@ -53,22 +53,23 @@ impl Mt19937 {
     }
 
     /// `out[i] = f(word)`, one word each.
-    pub fn fill_u32<T>(&mut self, mut out: &mut [T], f: impl Fn(u32) -> T) {
+    pub fn fill_u32<T>(&mut self, mut out: &mut [T], f: impl Fn(u32) -> T + Copy) {
         while !out.is_empty() {
             let ready = self.make_ready();
-            let (now, later) = out.split_at_mut(ready.min(out.len()));
-            let words = &self.words[self.next..][..now.len()];
+            let n = ready.min(out.len());
+            let (now, later) = out.split_at_mut(n);
+            let words = &self.words[self.next..][..n];
             vectorize(
                 #[inline(always)]
-                || now.iter_mut().zip(words).for_each(|(y, &w)| *y = f(w)),
+                move || now.iter_mut().zip(words).for_each(|(y, &w)| *y = f(w)),
             );
-            self.advance(now.len());
+            self.advance(n);
             out = later;
         }
     }
 
     /// `out[i] = f(word)`, two words each, the high one first.
-    pub fn fill_u64<T>(&mut self, mut out: &mut [T], f: impl Fn(u64) -> T) {
+    pub fn fill_u64<T>(&mut self, mut out: &mut [T], f: impl Fn(u64) -> T + Copy) {
         while !out.is_empty() {
             let ready = self.make_ready();
             if ready == 1 {
@@ -76,15 +77,16 @@ impl Mt19937 {
                 out = &mut out[1..];
                 continue;
             }
-            let (now, later) = out.split_at_mut((ready / 2).min(out.len()));
-            let words = &self.words[self.next..][..2 * now.len()];
+            let n = (ready / 2).min(out.len());
+            let (now, later) = out.split_at_mut(n);
+            let words = &self.words[self.next..][..2 * n];
             vectorize(
                 #[inline(always)]
-                || {
+                move || {
                     now.iter_mut().zip(words.chunks_exact(2)).for_each(|(y, w)| *y = f(join(w[0], w[1])));
                 },
             );
-            self.advance(2 * now.len());
+            self.advance(2 * n);
             out = later;
         }
     }
@@ -104,24 +106,20 @@ impl Mt19937 {
 
     fn refill(&mut self) {
         let old = self.state;
-        let new = &mut self.state;
-        // In blocks of N - M words: the words each block reads of `new` are in the blocks before it.
+        let mut lows = [0; N];
         vectorize(
             #[inline(always)]
-            || {
-                for ((y, far), near) in new.iter_mut().zip(&old[M..]).zip(old.windows(2)) {
-                    *y = far ^ twist(near[0], near[1]);
-                }
-                for from in [N - M, 2 * (N - M)] {
-                    let (done, rest) = new.split_at_mut(from);
-                    let far = &done[from - (N - M)..];
-                    for ((y, far), near) in rest.iter_mut().zip(far).zip(old[from..].windows(2)) {
-                        *y = far ^ twist(near[0], near[1]);
-                    }
-                }
-            },
+            || lows.iter_mut().zip(&old).for_each(|(low, &word)| *low = twist_low(word)),
         );
-        new[N - 1] = new[M - 1] ^ twist(old[N - 1], new[0]);
+        let new = &mut self.state;
+        // In blocks of N - M words: the words each block reads of `new` are in the blocks before it.
+        steps(&mut new[..N - M], &old[M..], &old, &lows[1..]);
+        for from in [N - M, 2 * (N - M)] {
+            let (done, rest) = new[..N - 1].split_at_mut(from);
+            let n = rest.len().min(N - M);
+            steps(&mut rest[..n], &done[from - (N - M)..], &old[from..], &lows[from + 1..]);
+        }
+        new[N - 1] = new[M - 1] ^ twist_high(old[N - 1]) ^ twist_low(new[0]);
         self.left = N + 1;
         self.next = 0;
         self.temper();
@@ -143,10 +141,41 @@ impl Mt19937 {
     }
 }
 
+/// `new[i] = far[i] ^ twist_high(near[i]) ^ lows[i]`. All of a block is read before any of it is written, and no two
+/// slices overlap: else the compiler makes no vectors of it.
 #[inline(always)]
-fn twist(u: u32, v: u32) -> u32 {
-    let mixed = (u & 0x8000_0000) | (v & 0x7fff_ffff);
-    (mixed >> 1) ^ ((v & 1).wrapping_neg() & 0x9908_b0df)
+fn steps(new: &mut [u32], far: &[u32], near: &[u32], lows: &[u32]) {
+    const LANES: usize = 16;
+    vectorize(
+        #[inline(always)]
+        || {
+            let (new, new_rest) = new.as_chunks_mut::<LANES>();
+            let done = new.len() * LANES;
+            let [far, near, lows] = [far, near, lows].map(|x| (x.as_chunks::<LANES>().0, &x[done..]));
+            for (((new, far), near), low) in new.iter_mut().zip(far.0).zip(near.0).zip(lows.0) {
+                let mut words = [0; LANES];
+                for l in 0..LANES {
+                    words[l] = far[l] ^ twist_high(near[l]) ^ low[l];
+                }
+                *new = words;
+            }
+            for (((new, far), &near), low) in new_rest.iter_mut().zip(far.1).zip(near.1).zip(lows.1) {
+                *new = far ^ twist_high(near) ^ low;
+            }
+        },
+    );
+}
+
+/// What a word adds to the one that follows from it.
+#[inline(always)]
+fn twist_high(word: u32) -> u32 {
+    (word & 0x8000_0000) >> 1
+}
+
+/// What a word adds to the one that follows from the word before.
+#[inline(always)]
+fn twist_low(word: u32) -> u32 {
+    ((word & 0x7fff_ffff) >> 1) ^ ((word & 1).wrapping_neg() & 0x9908_b0df)
 }
 
 #[inline(always)]
@@ -162,7 +191,7 @@ mod tests {
     fn naive(seed: u32, n: usize) -> Vec<u32> {
         let mut s = Mt19937::new(u64::from(seed)).state.to_vec();
         for i in N..N + n {
-            s.push(s[i - N + M] ^ twist(s[i - N], s[i - N + 1]));
+            s.push(s[i - N + M] ^ twist_high(s[i - N]) ^ twist_low(s[i - N + 1]));
         }
         s.drain(..N);
         for y in &mut s {
