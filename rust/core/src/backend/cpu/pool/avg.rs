@@ -46,18 +46,15 @@ pub fn avg_pool<T: Real>(d: Pool, divisor: Divisor, x: &[T], y: &mut [T]) {
             #[inline(always)]
             || {
                 let mut by = vec![T::ZERO; ow];
+                divisor.row(&d, 0, &mut by);
                 for (i, y) in block.chunks_exact_mut(d.out_plane()).enumerate() {
                     let x = &x[(first + i) * d.plane()..][..d.plane()];
                     for (row, y) in y.chunks_exact_mut(ow).enumerate() {
-                        divisor.row(&d, row, &mut by);
                         if d.is_halving() {
                             let (w, at) = (d.size[2], 2 * row * d.size[2]);
-                            let (top, bottom) = x[at..at + 2 * w].split_at(w);
-                            for (j, y) in y.iter_mut().enumerate() {
-                                let (a, b) = (&top[2 * j..2 * j + 2], &bottom[2 * j..2 * j + 2]);
-                                *y = a[0] + a[1] + b[0] + b[1];
-                            }
+                            halving(&x[at..at + w], &x[at + w..at + 2 * w], y);
                         } else {
+                            divisor.row(&d, row, &mut by);
                             with_stride!(d.stride[2], windows::<T>(&d, x, row, y));
                         }
                         for (y, &by) in y.iter_mut().zip(&by) {
@@ -68,6 +65,20 @@ pub fn avg_pool<T: Real>(d: Pool, divisor: Divisor, x: &[T], y: &mut [T]) {
             },
         )
     });
+}
+
+/// The sums of one row of 2x2 windows. A function of its own (see `simd`).
+#[inline(always)]
+fn halving<T: Real>(top: &[T], bottom: &[T], y: &mut [T]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            let pairs = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
+            for (y, (a, b)) in y.iter_mut().zip(pairs) {
+                *y = a[0] + a[1] + b[0] + b[1];
+            }
+        },
+    );
 }
 
 /// A window without a number of the image is 0, not 0 / 0.
@@ -105,10 +116,18 @@ pub fn avg_pool_backward<T: Real>(d: Pool, divisor: Divisor, dy: &[T], dx: &mut 
             #[inline(always)]
             || {
                 let (mut by, mut g) = (vec![T::ZERO; ow], vec![T::ZERO; ow]);
+                if oh > 0 {
+                    divisor.row(&d, 0, &mut by);
+                }
+                let covered = d.is_halving() && (1..3).all(|a| 2 * d.out[a] == d.size[a]);
                 for (i, dx) in block.chunks_exact_mut(d.plane()).enumerate() {
-                    dx.fill(T::ZERO);
+                    if !covered {
+                        dx.fill(T::ZERO);
+                    }
                     for row in 0..oh {
-                        divisor.row(&d, row, &mut by);
+                        if !d.is_halving() {
+                            divisor.row(&d, row, &mut by);
+                        }
                         let dy = &dy[((first + i) * oh + row) * ow..][..ow];
                         for j in 0..ow {
                             g[j] = by_or_zero(dy[j], by[j]);
@@ -117,9 +136,7 @@ pub fn avg_pool_backward<T: Real>(d: Pool, divisor: Divisor, dy: &[T], dx: &mut 
                             let (w, at) = (d.size[2], 2 * row * d.size[2]);
                             let (top, bottom) = dx[at..at + 2 * w].split_at_mut(w);
                             for half in [top, bottom] {
-                                for (dx, &g) in half.chunks_exact_mut(2).zip(&g) {
-                                    dx.fill(g);
-                                }
+                                doubled(&g, half);
                             }
                         } else {
                             with_stride!(d.stride[2], spread::<T>(&d, &g, row, dx));
@@ -129,6 +146,15 @@ pub fn avg_pool_backward<T: Real>(d: Pool, divisor: Divisor, dy: &[T], dx: &mut 
             },
         )
     });
+}
+
+/// Every number twice. A function of its own (see `simd`).
+#[inline(always)]
+fn doubled<T: Real>(g: &[T], dx: &mut [T]) {
+    vectorize(
+        #[inline(always)]
+        || dx.as_chunks_mut().0.iter_mut().zip(g).for_each(|(dx, &g)| *dx = [g, g]),
+    );
 }
 
 /// Add `g` of one row of windows to every place of theirs.
