@@ -48,7 +48,7 @@ fn naive(d: &Conv2d, pass: Pass, x: &[f64], w: &[f64], y: &[f64]) -> Vec<f64> {
 /// n, c_in, c_out, groups, [h, w], [kh, kw], stride, pad, dilation
 type Case = (usize, usize, usize, usize, [usize; 2], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
 
-const CASES: [Case; 57] = [
+const CASES: [Case; 59] = [
     // The nets that matter here, with a smaller batch: LeNet, its digits version, CIFAR.
     (40, 1, 6, 1, [28, 28], [5, 5], [1, 1], [2, 2], [1, 1]),
     (32, 6, 16, 1, [14, 14], [5, 5], [1, 1], [0, 0], [1, 1]),
@@ -109,6 +109,8 @@ const CASES: [Case; 57] = [
     (6, 8, 60, 2, [9, 17], [1, 1], [2, 3], [0, 0], [1, 1]),
     (60, 6, 4, 1, [3, 1], [1, 1], [1, 1], [0, 0], [1, 1]),
     (2, 40, 70, 1, [11, 10], [3, 3], [2, 2], [1, 0], [1, 1]),
+    (2, 3, 33, 1, [9, 13], [2, 3], [3, 3], [1, 1], [1, 1]),
+    (3, 10, 68, 2, [12, 11], [2, 2], [2, 2], [0, 1], [1, 1]),
     // A channel per group, one or two outputs each.
     (2, 6, 6, 6, [9, 10], [3, 3], [1, 1], [1, 1], [1, 1]),
     (3, 4, 8, 4, [9, 10], [5, 3], [2, 2], [2, 1], [1, 2]),
