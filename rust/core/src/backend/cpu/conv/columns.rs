@@ -3,6 +3,7 @@
 use super::Conv2d;
 use crate::dtype::Real;
 use crate::parallel::rows;
+use crate::simd::vectorize;
 use std::ops::Range;
 
 /// Numbers that are worth a thread.
@@ -83,11 +84,63 @@ pub(super) fn add_columns<T: Real>(
     dx: &mut [T],
 ) {
     let (len, step) = (pixels.len(), d.stride[1]);
+    if step == 2 && d.dilation[1] == 1 {
+        return vectorize(
+            #[inline(always)]
+            || add_pairs(d, columns, channels, pixels, dx),
+        );
+    }
     let add = |row: usize, column: usize, at: usize, n: usize| {
         let from = &columns[row * len + column..][..n];
         dx[at..].iter_mut().step_by(step).zip(from).for_each(|(dx, &c)| *dx += c);
     };
     runs(d, 0..channels * d.kh * d.kw, pixels, add, |_, _| {});
+}
+
+/// The same with a stride of 2: what two neighbouring taps add is woven into one run of pixels.
+#[inline(always)]
+fn add_pairs<T: Real>(d: &Conv2d, columns: &[T], channels: usize, pixels: Range<usize>, dx: &mut [T]) {
+    let (ow, w, len) = (d.out_w(), d.w, pixels.len());
+    for row in (0..channels * d.kh).flat_map(|row| (0..d.kw).step_by(2).map(move |j| row * d.kw + j)) {
+        let (channel, i, j) = (row / (d.kh * d.kw), row / d.kw % d.kh, row % d.kw);
+        let one = &columns[row * len..][..len];
+        let other = if j + 1 < d.kw { &columns[(row + 1) * len..][..len] } else { &[] };
+        // The outputs whose pair lies inside the image: pixel `2 * o + j - pad` and the next.
+        let first = d.pad[1].saturating_sub(j).div_ceil(2);
+        let end = ((w + d.pad[1]).saturating_sub(j) / 2).max(first);
+        let mut p = pixels.start;
+        while p < pixels.end {
+            let (oh, from) = (p / ow, p % ow);
+            let to = (from + pixels.end - p).min(ow);
+            let at = p - pixels.start;
+            p += to - from;
+            let Some(y) = (oh * d.stride[0] + i * d.dilation[0]).checked_sub(d.pad[0]).filter(|&y| y < d.h)
+            else {
+                continue;
+            };
+            let dx = &mut dx[(channel * d.h + y) * w..][..w];
+            let (a, b) = (first.clamp(from, to), end.clamp(from, to));
+            if a < b {
+                let x = &mut dx[2 * a + j - d.pad[1]..][..2 * (b - a)];
+                let one = &one[at + a - from..][..b - a];
+                if other.is_empty() {
+                    x.chunks_exact_mut(2).zip(one).for_each(|(x, &one)| x[0] += one);
+                } else {
+                    let other = &other[at + a - from..][..b - a];
+                    for ((x, &one), &other) in x.chunks_exact_mut(2).zip(one).zip(other) {
+                        (x[0], x[1]) = (x[0] + one, x[1] + other);
+                    }
+                }
+            }
+            // Half a pair on either side.
+            if (from + 1..=to).contains(&first) && 2 * first + j == d.pad[1] + 1 && !other.is_empty() {
+                dx[0] += other[at + first - 1 - from];
+            }
+            if (from..to).contains(&end) && 2 * end + j + 1 == w + d.pad[1] {
+                dx[w - 1] += one[at + end - from];
+            }
+        }
+    }
 }
 
 /// (n, c, h, w) becomes (n, c * kh * kw, windows); the channels out of `d` do not matter.
