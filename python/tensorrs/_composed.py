@@ -64,7 +64,7 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Ten
     if y.shape[dim] == 0:
         shape = list(y.shape)
         del shape[dim]
-        return _C.zeros(shape, dtype=y.dtype)
+        return y.new_zeros(shape)
     width, left, right = _intervals(y, x, 1 if dx is None else dx, dim, "trapezoid")
     area: Tensor = ((left + right) * width).sum(dim) / 2
     return area
@@ -141,7 +141,7 @@ def _slopes(y: Tensor, step: Any, d: int, edge_order: int) -> Tensor:
                 f"tensorrs.gradient expected each tensor to have size {n} along its dimension, got {tuple(step.shape)}"
             )
         dtype = y.dtype if y.dtype.is_floating_point else None
-        h = _C.full([n - 1], float(step), dtype=dtype).reshape(shape)
+        h = y.new_full([n - 1], float(step), dtype=dtype).reshape(shape)
     parts = []
     first = (at(y, 1) - at(y, 0)) / h.narrow(d, 0, 1)
     last = (at(y, n - 1) - at(y, n - 2)) / h.narrow(d, n - 2, 1)
@@ -175,12 +175,12 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return _C.empty(0, dtype=input.dtype)
+        return input.new_empty(0)
     import itertools
 
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = [i for row in choose(range(input.numel()), r) for i in row]
-    return input[_C.tensor(places, dtype=_C.int64)].reshape(-1, r)
+    return input[_C.tensor(places, dtype=_C.int64, device=input.device)].reshape(-1, r)
 
 
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
@@ -193,8 +193,8 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     dtype = x.dtype if x.dtype.is_floating_point else _C.int64
     x = x.to(dtype)
     if n == 0:
-        return _C.empty((x.shape[0], 0), dtype=dtype)
-    columns = [_C.ones((x.shape[0], 1), dtype=dtype)]
+        return x.new_empty((x.shape[0], 0))
+    columns = [x.new_ones((x.shape[0], 1))]
     if n > 1:
         columns.append(x.unsqueeze(1).expand(-1, n - 1).cumprod(1))
     powers = _C.cat(columns, 1)

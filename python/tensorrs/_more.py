@@ -40,10 +40,10 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
     `train=False` keeps all as it is; `None` counts as true. Raises RuntimeError where p is not in 0..1.
     """
     if train is False or input.numel() == 0:
-        return input.clone(), _C.full(input.shape, True)
+        return input.clone(), _C.full_like(input, True, dtype=_C.bool)
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_type(input)}")
-    mask = _C.empty(input.shape, dtype=_C.bool).bernoulli_(1 - p)
+    mask = input.new_empty(input.shape, dtype=_C.bool).bernoulli_(1 - p)
     return input * mask * (0.0 if p == 1 else 1 / (1 - p)), mask
 
 
@@ -143,7 +143,7 @@ def segment_reduce(
         raise NotImplementedError(f"\"_segment_reduce_lengths_cpu_kernel1\" not implemented for '{name}'")
     if axis != lengths.dim() - 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}.")
-    if not unsafe:
+    if not unsafe and not lengths.is_meta:
         if lengths.numel() and int(lengths.min()) < 0:
             raise RuntimeError("lengths contains negative value!")
         if offsets is None and not bool((lengths.sum(-1) == data.shape[axis]).all()):
@@ -158,6 +158,8 @@ def _reduced(data: Tensor, kind: str, lengths: Tensor, axis: int, initial: Any) 
     """All rows of segments laid end to end: each element goes to its row's and segment's place."""
     outer, size, inner = data.shape[:axis], data.shape[axis], data.shape[axis + 1 :]
     rows, segments = outer.numel(), lengths.shape[-1]
+    if data.is_meta:
+        return data.new_empty((*outer, segments, *inner))
     lengths = lengths.reshape(rows, segments).to(_C.int64)
     # What begins after the last segment's end belongs to none.
     at = _C.searchsorted(lengths.cumsum(-1), _C.arange(size).expand(rows, size).contiguous(), right=True)

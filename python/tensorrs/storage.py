@@ -84,10 +84,11 @@ def _from_bytes(data: bytes) -> UntypedStorage:
 def of(tensor: Tensor) -> UntypedStorage:
     """The memory of a tensor."""
     address, size = tensor._storage()
-    found = _living.get(address) if size else None
+    lies_somewhere = size and address  # neither empty nor on the meta device
+    found = _living.get(address) if lies_somewhere else None
     if found is None or found.nbytes() != size:
         found = UntypedStorage.__new__(UntypedStorage)
         found._bytes = _C.tensor_over(tensor, _C.uint8, 0, (size,), (1,))
-        if size:
+        if lies_somewhere:
             _living[address] = found
     return found

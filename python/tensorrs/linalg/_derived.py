@@ -172,7 +172,7 @@ def matrix_rank(
         raise RuntimeError("This function doesn't handle types other than float and double")
     x = A.detach()
     if x.numel() == 0:
-        return give(_C.zeros(x.shape[:-2], dtype=_C.int64), out)
+        return give(x.new_zeros(x.shape[:-2], dtype=_C.int64), out)
     if tol is not None:
         low, high = (tol if isinstance(tol, Tensor) else _C.full([], float(tol), dtype=_C.float64)), _C.zeros([])
     else:
@@ -254,7 +254,7 @@ def lstsq(
             s = _C._linalg_svd(x, False, False)[1]
             rank = (s > cut * s.amax(-1, keepdim=True)).sum(-1)
         else:
-            s, rank = x.new_zeros([*x.shape[:-2], min(m, n)]), _C.zeros(x.shape[:-2], dtype=_C.int64)
+            s, rank = x.new_zeros([*x.shape[:-2], min(m, n)]), x.new_zeros(x.shape[:-2], dtype=_C.int64)
         values = s if driver != "gelsy" else values
         full = bool((rank == n).all())
     wants = driver != "gelsy" and m > n and full
@@ -348,7 +348,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
             f"{prod(back)} != {prod(front)}"
         )
     found, info = _C._linalg_inv_ex(A.reshape(prod(back), prod(front)), False)
-    if info.item() != 0:
+    if not info.is_meta and info.item() != 0:
         from tensorrs.linalg import LinAlgError
 
         raise LinAlgError("Failed to invert the input tensor, because it is singular.")
@@ -391,7 +391,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
         raise RuntimeError("N must be greater than 1.")
     x = x.to(_C.int64) if x.dtype == _C.bool or not (x.is_floating_point() or x.dtype == _C.int64) else x
     powers = x.unsqueeze(-1).expand(*x.shape, count - 1).cumprod(-1)
-    one = _C.ones([1], dtype=powers.dtype).expand(*x.shape, 1)
+    one = powers.new_ones([1]).expand(*x.shape, 1)
     return _C.cat([one, powers], -1)
 
 

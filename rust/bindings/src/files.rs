@@ -4,19 +4,13 @@ use pyo3::prelude::*;
 
 use crate::args::Arg;
 use crate::border::{call, raise};
+use crate::tensor::convert::bytes;
 
 /// The CRC-32 of a contiguous tensor's bytes, as a zip archive has it.
 #[pyfunction]
 pub fn crc32(py: Python<'_>, data: Arg) -> PyResult<u32> {
     let t = data.0.contiguous().map_err(raise)?;
-    let size = t.dtype().size();
-    if t.numel() == 0 {
-        return Ok(0);
-    }
-    // SAFETY: a contiguous tensor's elements lie there, and `t` keeps them.
-    let bytes = unsafe {
-        std::slice::from_raw_parts(t.storage().ptr().add(t.layout().offset * size), t.numel() * size)
-    };
+    let bytes = bytes(&t).map_err(raise)?;
     call(py, bytes.len(), || Ok(crc32fast::hash(bytes)))
 }
 

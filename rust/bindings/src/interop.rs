@@ -165,6 +165,11 @@ impl PyTensor {
                 t.dtype().scalar_type()
             )));
         }
+        if !t.has_data() {
+            return Err(PyTypeError::new_err(
+                "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.",
+            ));
+        }
         let view = Py::new(py, ArrayView(t.detach()))?;
         py.import("numpy")?.call_method1("asarray", (view,))
     }

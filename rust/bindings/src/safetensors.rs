@@ -79,9 +79,9 @@ pub fn safetensors_write<'py>(
         .iter()
         .map(|(name, t)| {
             let dtype = NAMES.iter().find(|n| n.0 == t.dtype()).map_or(Dtype::U8, |n| n.1);
-            Ok((name.as_str(), TensorView::new(dtype, t.shape().to_vec(), bytes(t))?))
+            let view = TensorView::new(dtype, t.shape().to_vec(), bytes(t).map_err(raise)?);
+            Ok((name.as_str(), view.map_err(wrong)?))
         })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(wrong)?;
+        .collect::<PyResult<Vec<_>>>()?;
     Ok(PyBytes::new(py, &safetensors::serialize(views, metadata).map_err(wrong)?))
 }

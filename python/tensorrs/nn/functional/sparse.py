@@ -73,7 +73,7 @@ def embedding_bag(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
                 f"sequences. However, found offsets of type {type(offsets)}"
             )
-        offsets = tensorrs.arange(input.size(0), dtype=input.dtype) * input.size(1)
+        offsets = tensorrs.arange(input.size(0), dtype=input.dtype, device=input.device) * input.size(1)
         include_last_offset = False
         input = input.reshape(-1)
         if per_sample_weights is not None:

@@ -240,10 +240,10 @@ impl PyTensor {
         false
     }
 
-    /// The address of the first element.
+    /// The address of the first element; 0 if there is none in memory.
     fn data_ptr(&self, py: Python<'_>) -> usize {
         let t = self.tensor(py);
-        if t.numel() == 0 {
+        if t.numel() == 0 || !t.has_data() {
             return 0;
         }
         t.storage().ptr() as usize + t.layout().offset * t.dtype().size()
@@ -252,7 +252,8 @@ impl PyTensor {
     /// The address and size in bytes of the memory behind the tensor.
     fn _storage(&self, py: Python<'_>) -> (usize, usize) {
         let t = self.tensor(py);
-        (t.storage().ptr() as usize, t.storage().len())
+        let address = if t.has_data() { t.storage().ptr() as usize } else { 0 };
+        (address, t.storage().len())
     }
 
     /// Whether both names are of one tensor object with the same memory and shape.

@@ -100,7 +100,8 @@ pub fn tensordot(
                 .0
                 .contiguous()
                 .map_err(crate::border::raise)?
-                .slice::<i64>()
+                .values::<i64>()
+                .map_err(crate::border::raise)?
                 .iter()
                 .map(|&i| i as isize)
                 .collect());

@@ -6,7 +6,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyList};
 use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::promote::default_dtype;
 use tensorrs_core::tensor::display;
-use tensorrs_core::{DType, Device, Scalar, Tensor};
+use tensorrs_core::{DType, Device, Result, Scalar, Tensor};
 
 use crate::args::{Arg, shape};
 use crate::border::{PyTensor, call, raise, wrap};
@@ -22,7 +22,7 @@ pub fn number<'py>(py: Python<'py>, n: Scalar) -> PyResult<Bound<'py, PyAny>> {
 
 fn nested<'py>(py: Python<'py>, t: &Tensor, index: &mut Vec<usize>) -> PyResult<Bound<'py, PyAny>> {
     if index.len() == t.rank() {
-        return number(py, t.element(index));
+        return number(py, t.element(index).map_err(raise)?);
     }
     let list = PyList::empty(py);
     for i in 0..t.shape()[index.len()] {
@@ -55,7 +55,8 @@ pub fn text(t: &Tensor) -> PyResult<String> {
         requires_grad: t.requires_grad(),
         ..display::Described::new(t.shape(), t.dtype())
     };
-    Ok(display::tensor_text(&shown, &display::print_options(), |index| t.element(index)))
+    let element = |index: &[usize]| t.element(index).expect("asked for only where there are numbers");
+    Ok(display::tensor_text(&shown, &display::print_options(), element))
 }
 
 #[pymethods]
@@ -131,19 +132,21 @@ impl PyTensor {
     }
 }
 
-/// The memory of a contiguous tensor's elements.
-pub fn bytes(t: &Tensor) -> &[u8] {
+/// The memory of a contiguous tensor's elements; an error on the meta device.
+pub fn bytes(t: &Tensor) -> Result<&[u8]> {
     debug_assert!(t.is_contiguous());
+    t.check_data()?;
     let size = t.dtype().size();
+    let first = t.layout().offset * size;
     // SAFETY: a contiguous tensor's elements are this many initialised bytes behind its first element.
-    unsafe { std::slice::from_raw_parts(t.storage().ptr().add(t.layout().offset * size), t.numel() * size) }
+    Ok(unsafe { std::slice::from_raw_parts(t.storage().ptr().add(first), t.numel() * size) })
 }
 
 /// The elements of a tensor in row-major order, little-endian.
 #[pyfunction]
 pub fn tensor_to_bytes<'py>(py: Python<'py>, t: Arg) -> PyResult<Bound<'py, PyBytes>> {
     let t = call(py, t.0.numel(), || t.0.detach().contiguous())?;
-    Ok(PyBytes::new(py, bytes(&t)))
+    Ok(PyBytes::new(py, bytes(&t).map_err(raise)?))
 }
 
 /// A tensor with a copy of little-endian bytes.
@@ -214,7 +217,7 @@ pub fn tensor_over(
             storage.len()
         )));
     }
-    if dtype == DType::Bool && !storage.is_empty() {
+    if dtype == DType::Bool && !storage.is_empty() && storage.has_data() {
         // SAFETY: the storage has that many bytes, and any byte is a value of u8.
         let data = unsafe { std::slice::from_raw_parts(storage.ptr(), storage.len()) };
         if memory.0.dtype() != DType::Bool && data.iter().any(|&b| b > 1) {

@@ -106,11 +106,7 @@ impl PyTensor {
         if device == Device::Meta {
             return run(py, 0, || Tensor::empty_on(x.layout().preserved(), dtype, device));
         }
-        if x.device() == Device::Meta {
-            return Err(pyo3::exceptions::PyNotImplementedError::new_err(
-                "Cannot copy out of meta tensor; no data!",
-            ));
-        }
+        x.check_data().map_err(raise)?;
         run(py, x.numel(), || if target.copy && dtype == x.dtype() { x.dup() } else { x.to_dtype(dtype) })
     }
 

@@ -66,10 +66,8 @@ impl<'py> Options<'py> {
             return Ok(out.clone().unbind());
         }
         let t = match self.device {
-            Some(device) if device != t.device() => {
-                Tensor::empty_on(t.layout().clone(), t.dtype(), device).map_err(raise)?
-            }
-            _ => t,
+            Some(device) => t.on(device).map_err(raise)?,
+            None => t,
         };
         if self.requires_grad {
             start_history(&t)?;
@@ -210,7 +208,9 @@ pub fn empty_strided<'py>(
     let options = Options::fresh("empty_strided", kwargs)?;
     let layout = Layout { shape: size.into(), strides: stride.into(), offset: 0 };
     let dtype = options.dtype();
-    let room = call(py, 0, || Tensor::empty(&[layout.extent()], dtype))?;
+    let device = options.device.unwrap_or(Device::Cpu);
+    let whole = Layout::contiguous(&[layout.extent()]);
+    let room = call(py, 0, || Tensor::empty_on(whole, dtype, device))?;
     options.finish(py, room.alias(layout))
 }
 
@@ -430,10 +430,12 @@ impl PyTensor {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
         let options = Options::parse(op, kwargs)?;
-        let dtype = options.dtype.unwrap_or(self.tensor(py).dtype());
+        let like = self.tensor(py);
+        let (layout, dtype) = (Layout::contiguous(&shape), options.dtype.unwrap_or(like.dtype()));
+        let device = options.device.unwrap_or(like.device());
         let t = call(py, 0, || match value {
-            Some(v) => Tensor::full(&shape, v, dtype),
-            None => Tensor::empty(&shape, dtype),
+            Some(v) => Tensor::full_on(layout, v, dtype, device),
+            None => Tensor::empty_on(layout, dtype, device),
         })?;
         options.finish(py, t)
     }

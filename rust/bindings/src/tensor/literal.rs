@@ -37,11 +37,12 @@ impl PyTensor {
         data: &Bound<'py, PyAny>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let options = Options::parse("new_tensor", kwargs)?;
+        let (mut options, own) = (Options::parse("new_tensor", kwargs)?, self.tensor(py));
+        options.device.get_or_insert(own.device());
         if data.is_instance_of::<PyTensor>() {
             warn_of_copy(py, "tensor.new_tensor(sourceTensor)")?;
         }
-        let dtype = options.dtype.unwrap_or(self.tensor(py).dtype());
+        let dtype = options.dtype.unwrap_or(own.dtype());
         let t = parse(py, data, Some(dtype))?;
         options.finish(py, t)
     }

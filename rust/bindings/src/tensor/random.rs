@@ -79,7 +79,7 @@ impl PyGenerator {
             return Err(PyTypeError::new_err("RNG state must be a tensorrs.ByteTensor"));
         }
         let bytes = t.0.contiguous().map_err(raise)?;
-        slf.get().lock().set_state(bytes.slice::<u8>()).map_err(raise)?;
+        slf.get().lock().set_state(bytes.values::<u8>().map_err(raise)?).map_err(raise)?;
         Ok(slf.clone())
     }
 

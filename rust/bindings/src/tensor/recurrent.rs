@@ -54,7 +54,8 @@ pub fn recurrent(
         Some(sizes) => {
             let sizes =
                 sizes.0.to_dtype(tensorrs_core::DType::I64).and_then(|t| t.contiguous()).map_err(raise)?;
-            Some(sizes.slice::<i64>().iter().map(|&n| n.max(0) as usize).collect::<Vec<usize>>())
+            let sizes = sizes.values::<i64>().map_err(raise)?.iter();
+            Some(sizes.map(|&n| n.max(0) as usize).collect::<Vec<usize>>())
         }
         None => None,
     };

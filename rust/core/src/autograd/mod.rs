@@ -378,7 +378,7 @@ fn post_hooks(node: &Arc<Node>, grads: &mut crate::tensor::Grads, outputs: &[Opt
 
 fn has_nan(g: &Tensor) -> Result<bool> {
     let g = g.contiguous_data()?;
-    crate::per_float!("anomaly mode", g.dtype(), T => Ok(g.slice::<T>().iter().any(|x| crate::dtype::Element::is_nan(*x))))
+    crate::per_float!("anomaly mode", g.dtype(), T => Ok(g.known::<T>().iter().any(|x| crate::dtype::Element::is_nan(*x))))
 }
 
 /// In anomaly mode: show where the failing node was made.

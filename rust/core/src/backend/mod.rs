@@ -5,7 +5,7 @@ pub mod cpu;
 pub mod nn;
 
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::storage::{Device, Storage};
 
@@ -205,25 +205,24 @@ impl Factor {
     }
 }
 
-/// The verbs. `out` is always allocated by the caller, with a layout that no two indices share.
+/// The verbs; one without a body of its own is what the device `lacks`. `out` is always allocated by the caller, with a
+/// layout that no two indices share.
 pub trait Backend: nn::Nn {
-    fn name(&self) -> &'static str;
-
     /// Copy with conversion of the dtype; shapes are equal.
     fn copy(&self, _x: View, _out: View) -> Result<()> {
-        Err(self.lacks("copy"))
+        self.lacks("copy")
     }
     fn unary(&self, k: &Unary, _p: &Params, _x: View, _out: View) -> Result<()> {
-        Err(self.lacks(k.name))
+        self.lacks(k.name)
     }
     /// Operands are expanded to the shape of `out`.
     fn binary(&self, k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
-        Err(self.lacks(k.name))
+        self.lacks(k.name)
     }
     /// The sum of what `binary` would give, over `count`, as the one element of `out`; operands of one shape, contiguous,
     /// float32 or float64.
     fn binary_sum(&self, k: &Binary, _p: &Params, _a: View, _b: View, _count: f64, _out: View) -> Result<()> {
-        Err(self.lacks(k.name))
+        self.lacks(k.name)
     }
     /// As `binary` where one operand, the left one if `left`, is the same number everywhere.
     fn binary_number(
@@ -235,134 +234,76 @@ pub trait Backend: nn::Nn {
         _left: bool,
         _out: View,
     ) -> Result<()> {
-        Err(self.lacks(k.name))
+        self.lacks(k.name)
     }
     fn test(&self, k: &Test, _a: View, _b: View, _out: View) -> Result<()> {
-        Err(self.lacks(k.name))
+        self.lacks(k.name)
     }
     fn test_number(&self, k: &Test, _x: View, _number: Number, _left: bool, _out: View) -> Result<()> {
-        Err(self.lacks(k.name))
+        self.lacks(k.name)
     }
     /// `out = if cond { a } else { b }`, element by element.
     fn choose(&self, _cond: View, _a: View, _b: View, _out: View) -> Result<()> {
-        Err(self.lacks("where"))
+        self.lacks("where")
     }
     /// Fold the dimensions of `x` whose mask is set; `out` has them with size 1 and the dtype `Fold::out_dtype`.
     /// Of bool, uint8, int32, int64, float32 or float64; other dtypes are widened before, integers of a product to int64,
     /// and a norm of order 0 is asked for as `Count`.
     fn reduce(&self, fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {
-        Err(self.lacks(fold.name()))
+        self.lacks(fold.name())
     }
     /// Mean and variance of float32 or float64 over the masked dimensions, both as float64 of the same strides; the
     /// sum of squares is divided by the number of elements less `free`.
     fn moments(&self, _x: View, _mask: &[bool], _free: f64, _mean: View, _var: View) -> Result<()> {
-        Err(self.lacks("var"))
+        self.lacks("var")
     }
     /// Where along `dim` the number in `values` first stands, as int64; `values` and `out` have size 1 there and the
     /// same strides.
     fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
-        Err(self.lacks("argmax"))
+        self.lacks("argmax")
     }
     /// Fold along `dim`, keeping every step; contiguous, one dtype. Sums and products of int64, float32 or float64;
     /// extremes of any dtype, with their indices in `places`.
     fn scan(&self, scan: Scan, _x: View, _dim: usize, _out: View, _places: Option<View>) -> Result<()> {
-        Err(self.lacks(scan.name()))
+        self.lacks(scan.name())
     }
     /// The first elements in order along `dim`, as many as `values` has, and their indices (int64, same strides).
     /// Stable; NaN counts as the largest.
     fn order(&self, _x: View, _dim: usize, _descending: bool, _values: View, _places: View) -> Result<()> {
-        Err(self.lacks("sort"))
+        self.lacks("sort")
     }
     /// One element of that order and its index, which have size 1 along `dim`.
     fn kth(&self, _x: View, _dim: usize, _which: Kth, _values: View, _places: View) -> Result<()> {
-        Err(self.lacks("kthvalue"))
+        self.lacks("kthvalue")
     }
     /// Softmax along `dim`; float32 or float64, contiguous, as is `out`.
     fn softmax(&self, _kind: Soft, _x: View, _dim: usize, _out: View) -> Result<()> {
-        Err(self.lacks("softmax"))
+        self.lacks("softmax")
     }
     /// The gradient of its input from that of its result `y`.
     fn softmax_backward(&self, _kind: Soft, _y: View, _dy: View, _dim: usize, _dx: View) -> Result<()> {
-        Err(self.lacks("softmax_backward"))
+        self.lacks("softmax_backward")
     }
     /// `out = base + a @ b` on batches of matrices: `(batch, rows, cols)`, any strides.
     fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
-        Err(self.lacks("matmul"))
+        self.lacks("matmul")
     }
     /// See `Factor`; float32 or float64.
     fn factor(&self, how: Factor, _ins: &[View], _outs: &[View]) -> Result<()> {
-        Err(self.lacks(how.name()))
-    }
-
-    fn lacks(&self, op: &'static str) -> Error {
-        Error::Unsupported { op, device: self.name() }
+        self.lacks(how.name())
     }
 }
 
 /// Shapes without data: every verb succeeds and does nothing.
 struct Meta;
 
-impl Backend for Meta {
-    fn name(&self) -> &'static str {
-        "meta"
-    }
-    fn copy(&self, _x: View, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn unary(&self, _k: &Unary, _p: &Params, _x: View, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn binary(&self, _k: &Binary, _p: &Params, _a: View, _b: View, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn binary_sum(
-        &self,
-        _k: &Binary,
-        _p: &Params,
-        _a: View,
-        _b: View,
-        _count: f64,
-        _out: View,
-    ) -> Result<()> {
-        Ok(())
-    }
-    fn matmul(&self, _a: View, _b: View, _base: Option<View>, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn factor(&self, _how: Factor, _ins: &[View], _outs: &[View]) -> Result<()> {
-        Ok(())
-    }
-    fn reduce(&self, _fold: Fold, _x: View, _mask: &[bool], _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn moments(&self, _x: View, _mask: &[bool], _free: f64, _mean: View, _var: View) -> Result<()> {
-        Ok(())
-    }
-    fn find(&self, _x: View, _dim: usize, _values: View, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn scan(&self, _scan: Scan, _x: View, _dim: usize, _out: View, _places: Option<View>) -> Result<()> {
-        Ok(())
-    }
-    fn order(&self, _x: View, _dim: usize, _descending: bool, _values: View, _places: View) -> Result<()> {
-        Ok(())
-    }
-    fn kth(&self, _x: View, _dim: usize, _which: Kth, _values: View, _places: View) -> Result<()> {
-        Ok(())
-    }
-    fn softmax(&self, _kind: Soft, _x: View, _dim: usize, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn softmax_backward(&self, _kind: Soft, _y: View, _dy: View, _dim: usize, _dx: View) -> Result<()> {
-        Ok(())
-    }
-    fn test(&self, _k: &Test, _a: View, _b: View, _out: View) -> Result<()> {
-        Ok(())
-    }
-    fn choose(&self, _cond: View, _a: View, _b: View, _out: View) -> Result<()> {
+impl nn::Nn for Meta {
+    fn lacks(&self, _op: &'static str) -> Result<()> {
         Ok(())
     }
 }
+
+impl Backend for Meta {}
 
 /// The one `match` on devices in the project.
 pub fn backend(device: Device) -> &'static dyn Backend {

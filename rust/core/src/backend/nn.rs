@@ -17,7 +17,7 @@ pub use super::cpu::pool::{Adaptive, Chosen, Divisor, Fraction, Pool, out_size};
 pub use super::cpu::resample::Taps;
 
 use super::View;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Scores `n x classes x inner` and what is asked of them; the targets are `n x inner`.
 #[derive(Clone, Copy)]
@@ -98,29 +98,19 @@ pub struct RuleStep<'a> {
     pub now: Now,
 }
 
-/// Declares verbs whose default body says that the device lacks them.
+/// Declares verbs whose default body is that the device lacks them.
 macro_rules! verbs {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $T:ty),* $(,)?);)*) => {
         /// Part of `Backend`.
         pub trait Nn: Sync {
-            /// The device's name, for messages.
-            fn device(&self) -> &'static str;
+            /// The answer of a verb the device has no body for: an error, or none where there is nothing to do.
+            fn lacks(&self, op: &'static str) -> Result<()>;
 
             $($(#[$doc])*
             #[allow(clippy::too_many_arguments)]
             fn $name(&self, $($arg: $T),*) -> Result<()> {
                 $(let _ = $arg;)*
-                Err(Error::Unsupported { op: stringify!($name), device: self.device() })
-            })*
-        }
-
-        impl Nn for super::Meta {
-            fn device(&self) -> &'static str {
-                "meta"
-            }
-            $(fn $name(&self, $($arg: $T),*) -> Result<()> {
-                $(let _ = $arg;)*
-                Ok(())
+                self.lacks(stringify!($name))
             })*
         }
     };

@@ -10,6 +10,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::grads;
 use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::ops::random::Source;
 use crate::ops::wide::wide_dtype;
 use crate::runtime;
@@ -102,7 +103,7 @@ fn fused(q: &Tensor, k: &Tensor, v: &Tensor, how: Attend) -> Result<Option<Tenso
             }
             let (out, logs) = (out.get(ctx)?, logs.get(ctx)?);
             let g = if g.strides()[3] == 1 { g.clone() } else { g.contiguous_data()? };
-            let like = |x: &Tensor| Tensor::empty_on(Layout::contiguous(x.shape()), x.dtype(), x.device());
+            let like = |x: &Tensor| x.new_empty(x.shape(), x.dtype());
             let (dq, dk, dv) = (like(&q)?, like(&k)?, like(&v)?);
             let of = Asked { q: q.raw(), k: k.raw(), v: v.raw() };
             let to = Asked { q: dq.raw(), k: dk.raw(), v: dv.raw() };
@@ -127,11 +128,14 @@ fn slopes(q: &Tensor, k: &Tensor, v: &Tensor, how: Attend, g: &Tensor) -> Result
 /// The scores with nothing left of those of keys that come after the query.
 fn hide_later(scores: Tensor) -> Result<Tensor> {
     let rank = scores.rank();
-    let seen = Tensor::ones(&[scores.shape()[rank - 2], scores.shape()[rank - 1]], DType::Bool)?.tril(0)?;
+    let seen = Tensor::ones(&[scores.shape()[rank - 2], scores.shape()[rank - 1]], DType::Bool)?
+        .tril(0)?
+        .on(scores.device())?;
     scores.masked_fill(&seen.logical_not()?, &Tensor::wrapped(Scalar::Float(f64::NEG_INFINITY))?)
 }
 
 fn check(q: &Tensor, k: &Tensor, v: &Tensor, how: &Attention) -> Result<()> {
+    check_devices(q.device(), [k.device(), v.device()])?;
     let (dtype, cpp) = (q.dtype(), |t: &Tensor| t.dtype().cpp_name());
     if k.dtype() != dtype || v.dtype() != dtype {
         return Err(runtime!(
@@ -217,8 +221,7 @@ fn masked(scores: Tensor, how: &Attention) -> Result<(Tensor, Option<Tensor>)> {
         DType::Bool => scores.masked_fill(&hidden, &never)?,
         _ => scores.add(mask)?,
     };
-    let some: bool = rows.any(None, false)?.item()?.to_f64() != 0.0;
-    if !some {
+    if rows.has_data() && !rows.any(None, false)?.item()?.to::<bool>() {
         return Ok((scores, None));
     }
     Ok((scores.masked_fill(&rows, &Tensor::wrapped(Scalar::Int(0))?)?, Some(rows)))

@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::ops::gather::Meet;
+use crate::ops::promote::check_devices;
 use crate::shape::show;
 use crate::tensor::Tensor;
 use crate::{grads, runtime};
@@ -48,6 +49,7 @@ impl Plan {
                 t.dtype().scalar_type()
             )
         };
+        check_devices(weight.device(), [index, offsets].into_iter().chain(how.factor).map(Tensor::device))?;
         for (what, t) in [("indices", index), ("offsets", offsets)] {
             if t.rank() != 1 {
                 return Err(runtime!(
@@ -99,14 +101,16 @@ impl Plan {
             other => other,
         };
         let index = index.cast_data(DType::I64)?.contiguous_data()?.detach_alias();
-        let each = index.slice::<i64>();
+        let each = index.known::<i64>();
         if let Some((at, i)) = each.iter().enumerate().find(|&(_, &i)| i as u64 >= rows as u64) {
             return Err(runtime!(
                 "Index {at} of input takes value {i} which is not in the valid range [0, {rows})"
             ));
         }
         let starts = offsets.cast_data(DType::I64)?.contiguous_data()?;
-        let starts = starts.slice::<i64>();
+        // Without data every bag is empty.
+        let starts = if starts.has_data() { starts } else { Tensor::zeros(starts.shape(), DType::I64)? };
+        let starts = starts.values::<i64>()?;
         if how.include_last_offset && starts.is_empty() {
             return Err(runtime!("include_last_offset: number of offset should be at least 1"));
         }
@@ -115,10 +119,10 @@ impl Plan {
                 "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {first}"
             ));
         }
-        if let Some(last) = starts.last().filter(|&&last| last > each.len() as i64) {
+        if let Some(last) = starts.last().filter(|&&last| last > index.numel() as i64) {
             return Err(runtime!(
                 "offsets[-1] can not be greater than input's length {} but got offsets[-1] of {last}",
-                each.len()
+                index.numel()
             ));
         }
         if starts.windows(2).any(|pair| pair[0] > pair[1]) {
@@ -142,12 +146,12 @@ impl Plan {
         for bag in 0..self.bags() {
             of[self.ends[bag]..self.ends[bag + 1]].fill(bag as i64);
         }
-        Tensor::from_slice(&of, &[n])
+        Tensor::from_slice(&of, &[n])?.on(self.index.device())
     }
 
     /// How many rows of each bag count.
     fn sizes(&self) -> Vec<i64> {
-        let index = self.index.slice::<i64>();
+        let index = self.index.known::<i64>();
         let counted = |bag: usize| {
             let own = &index[self.ends[bag]..self.ends[bag + 1]];
             own.iter().filter(|&&i| Some(i) != self.padding).count() as i64
@@ -164,14 +168,14 @@ impl Plan {
             share[self.ends[bag]..self.ends[bag + 1]].fill(own);
         }
         if self.padding.is_some() {
-            let index = self.index.slice::<i64>().iter();
+            let index = self.index.known::<i64>().iter();
             share
                 .iter_mut()
                 .zip(index)
                 .filter(|(_, i)| Some(**i) == self.padding)
                 .for_each(|(s, _)| *s = 0.0);
         }
-        Tensor::from_slice(&share, &[share.len(), 1])?.cast_data(dtype)
+        Tensor::from_slice(&share, &[share.len(), 1])?.cast_data(dtype)?.on(self.index.device())
     }
 }
 
@@ -199,12 +203,12 @@ impl Tensor {
             return self.largest_of_bags(plan, &weight, out);
         }
         bags(&plan)?;
-        let sizes = Tensor::from_slice(&plan.sizes(), &[plan.bags()])?;
+        let sizes = Tensor::from_slice(&plan.sizes(), &[plan.bags()])?.on(self.device())?;
         let (bag, share) = (plan.bag_of()?, plan.shares(how.together == Together::Mean, self.dtype())?);
         let shown = if how.together == Together::Mean || plan.padding.is_some() {
             (bag.clone(), sizes.clone())
         } else {
-            (Tensor::zeros(&[0], DType::I64)?, Tensor::zeros(&[plan.bags()], DType::I64)?)
+            (self.new_zeros(&[0], DType::I64)?, self.new_zeros(&[plan.bags()], DType::I64)?)
         };
         let inputs: Vec<&Tensor> = [Some(self), how.factor].into_iter().flatten().collect();
         let (table, has_factor) = (plan.table, how.factor.is_some());
@@ -237,25 +241,26 @@ impl Tensor {
 
     /// No gradients of `n` rows, of this one's width.
     fn new_rows(&self, n: usize) -> Result<Tensor> {
-        Tensor::zeros(&[n, self.shape()[1]], self.dtype())
+        self.new_zeros(&[n, self.shape()[1]], self.dtype())
     }
 
     fn largest_of_bags(&self, plan: Plan, weight: &Tensor, out: Tensor) -> Result<Vec<Tensor>> {
         let shape = [plan.bags(), plan.table.width];
-        let place = Tensor::empty(&shape, DType::I64)?;
+        let place = self.new_empty(&shape, DType::I64)?;
         let bags =
             Bags { table: plan.table, index: plan.index.raw(), ends: &plan.ends, padding: plan.padding };
         backend(self.device()).bag_max(bags, weight.raw(), out.raw(), place.raw())?;
-        let sizes = Tensor::from_slice(&plan.sizes(), &[plan.bags()])?;
+        let sizes = Tensor::from_slice(&plan.sizes(), &[plan.bags()])?.on(self.device())?;
         let filled: Vec<f64> = plan.sizes().iter().map(|&n| f64::from(u8::from(n > 0))).collect();
-        let filled = Tensor::from_slice(&filled, &[filled.len(), 1])?.cast_data(self.dtype())?;
+        let filled =
+            Tensor::from_slice(&filled, &[filled.len(), 1])?.cast_data(self.dtype())?.on(self.device())?;
         let bag = plan.bag_of()?;
         let full = [plan.table.rows, plan.table.width];
         let out = out.cast_data(self.dtype())?.record("EmbeddingBagBackward0", &[self], |save| {
             let (place, filled) = (save.plain(&place), save.plain(&filled));
             move |ctx, g| {
                 let g = g.mul(&filled.get(ctx)?)?;
-                grads![Some(Tensor::zeros(&full, g.dtype())?.scatter(0, &place.get(ctx)?, &g, Meet::Add)?)]
+                grads![Some(g.new_zeros(&full, g.dtype())?.scatter(0, &place.get(ctx)?, &g, Meet::Add)?)]
             }
         })?;
         Ok(vec![out, bag, sizes, place.alias(Layout::contiguous(&shape))])

@@ -18,10 +18,9 @@ mod special;
 use crate::backend::{Binary, Number, Params, backend};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::layout::{self, Layout};
-use crate::ops::promote::result_type;
+use crate::layout;
+use crate::ops::promote::{common_device, result_type};
 use crate::shape::{broadcast, expandable};
-use crate::storage::Device;
 use crate::tensor::{Scalar, Tensor, grad_enabled};
 
 /// A row for every number type: one expression for floats, one for integers, a loop or `None` for bool. In the
@@ -81,16 +80,20 @@ pub(crate) use {float_row, int_loops, int_row, number_row};
 
 /// Run a row on two tensors in a given dtype, without history.
 pub(crate) fn apply_as(k: &Binary, p: Params, a: &Tensor, b: &Tensor, dtype: DType) -> Result<Tensor> {
-    if a.shape() == b.shape() {
+    if a.shape() == b.shape() && a.device() == b.device() {
         let ready = |t: &Tensor| t.dtype() == dtype && t.is_contiguous();
         if ready(a) && ready(b) {
-            let out = Tensor::empty_on(Layout::contiguous(a.shape()), dtype, a.device())?;
+            let out = a.new_empty(a.shape(), dtype)?;
             backend(out.device()).binary(k, &p, a.raw(), b.raw(), out.raw())?;
             return Ok(out);
         }
     }
     let shape = broadcast(a.shape(), b.shape())?;
-    let out = Tensor::empty_on(layout::elementwise(&shape, &[a.layout(), b.layout()]), dtype, device(a, b))?;
+    let out = Tensor::empty_on(
+        layout::elementwise(&shape, &[a.layout(), b.layout()]),
+        dtype,
+        common_device(&[a, b])?,
+    )?;
     apply_into(k, p, a, b, &out)?;
     Ok(out)
 }
@@ -115,10 +118,10 @@ pub(crate) fn apply_into(k: &Binary, p: Params, a: &Tensor, b: &Tensor, out: &Te
 
 /// The number that a zero-dim tensor holds.
 pub(crate) fn as_number(t: &Tensor) -> Option<Number> {
-    if t.rank() != 0 || t.device() != Device::Cpu {
+    if t.rank() != 0 {
         return None;
     }
-    Some(match t.element(&[]) {
+    Some(match t.element(&[]).ok()? {
         Scalar::Float(x) => Number::Float(x),
         n => Number::Int(n.to()),
     })
@@ -131,11 +134,6 @@ pub(crate) fn common(a: &Tensor, b: &Tensor) -> DType {
         return a.dtype();
     }
     result_type(&[a, b])
-}
-
-/// Where a result lies: a zero-dim tensor goes along with any device.
-pub(crate) fn device(a: &Tensor, b: &Tensor) -> Device {
-    if a.rank() == 0 { b.device() } else { a.device() }
 }
 
 /// Whether `op_(x, others)` may write its result, of dtype `dtype`, straight into the memory of `x`: nobody wants its

@@ -3,8 +3,9 @@
 use crate::backend::{Ints, Test, backend};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::layout::{self, Layout};
-use crate::ops::binary::{as_number, common, device};
+use crate::layout;
+use crate::ops::binary::{as_number, common};
+use crate::ops::promote::common_device;
 use crate::shape::broadcast;
 use crate::tensor::{Scalar, Tensor};
 use crate::{loop2, plain2, runtime};
@@ -48,14 +49,15 @@ fn swapped(k: &Test, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 fn test(k: &Test, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let dtype = common(a, b);
-    if a.shape() == b.shape() && a.dtype() == b.dtype() && a.is_contiguous() && b.is_contiguous() {
-        let out = Tensor::empty_on(Layout::contiguous(a.shape()), DType::Bool, a.device())?;
+    let alike = a.shape() == b.shape() && a.dtype() == b.dtype() && a.device() == b.device();
+    if alike && a.is_contiguous() && b.is_contiguous() {
+        let out = a.new_empty(a.shape(), DType::Bool)?;
         backend(out.device()).test(k, a.raw(), b.raw(), out.raw())?;
         return Ok(out);
     }
     let shape = broadcast(a.shape(), b.shape())?;
     let layout = layout::elementwise(&shape, &[a.layout(), b.layout()]);
-    let out = Tensor::empty_on(layout, DType::Bool, device(a, b))?;
+    let out = Tensor::empty_on(layout, DType::Bool, common_device(&[a, b])?)?;
     let whole = |t: &Tensor| t.cast_data(dtype)?.expand_data(&shape);
     let backend = backend(out.device());
     match (as_number(a), as_number(b)) {
@@ -99,10 +101,11 @@ impl Tensor {
 
     /// Whether shapes and all elements are equal.
     pub fn equal(&self, other: &Tensor) -> Result<bool> {
+        self.check_data_for("equal")?;
         if self.shape() != other.shape() {
             return Ok(false);
         }
-        Ok(!self.ne(other)?.contiguous_data()?.slice::<bool>().contains(&true))
+        Ok(!self.ne(other)?.contiguous_data()?.values::<bool>()?.contains(&true))
     }
 
     /// Both true; any number but 0 is.
@@ -210,7 +213,7 @@ impl Tensor {
     /// Whether all elements are close.
     pub fn allclose(&self, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Result<bool> {
         let close = self.isclose(other, rtol, atol, equal_nan)?;
-        Ok(!close.contiguous_data()?.slice::<bool>().contains(&false))
+        Ok(close.all(None, false)?.item()?.to())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::backend::nn::{Conv2d, Conv3d, Depth};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::shape::{Dims, show};
 use crate::tensor::{Tensor, grad_enabled};
 use crate::{autocast, grads, runtime};
@@ -62,12 +63,13 @@ impl Conv {
     /// The part that is missing, from the two given, without history. `bias` goes with `Role::Y` alone.
     fn data(&self, part: Role, given: [(Role, &Tensor); 2], bias: Option<&Tensor>) -> Result<Tensor> {
         let first = given[0].1;
+        check_devices(first.device(), [given[1].1].into_iter().chain(bias).map(Tensor::device))?;
         let dtype = compute_dtype(first.dtype());
         let wide = |t: &Tensor| t.cast_data(dtype)?.contiguous_data();
         let find = |role| given.iter().find(|g| g.0 == role).map(|g| wide(g.1)).transpose();
         let (x, w, y) = (find(Role::X)?, find(Role::W)?, find(Role::Y)?);
         let bias = bias.map(wide).transpose()?;
-        let out = Tensor::empty_on(Layout::contiguous(&self.shape(part)), dtype, first.device())?;
+        let out = first.new_empty(&self.shape(part), dtype)?;
         let on = backend(first.device());
         let (d, solid) = (self.d, (self.rank == 3).then_some(Conv3d { plane: self.d, depth: self.depth }));
         match (x, w, y, solid) {

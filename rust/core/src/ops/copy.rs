@@ -21,6 +21,9 @@ impl Tensor {
         let overlap = source.storage().same(self.storage()) && source.layout() != self.layout();
         let source =
             if overlap { source.copied(source.dtype(), Layout::contiguous(source.shape()))? } else { source };
+        if self.has_data() {
+            source.check_data()?;
+        }
         backend(self.device()).copy(source.raw(), self.raw())
     }
 
@@ -82,7 +85,7 @@ impl Tensor {
         if layout.extent() * self.dtype().size() <= self.storage().len() {
             return Ok(self.alias(layout));
         }
-        let room = Tensor::zeros(&[layout.extent()], self.dtype())?;
+        let room = self.new_zeros(&[layout.extent()], self.dtype())?;
         let held = self.storage().len() / self.dtype().size();
         let old = self.alias(Layout::contiguous(&[held]));
         room.alias(Layout::contiguous(&[held])).write(&old)?;

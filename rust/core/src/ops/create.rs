@@ -27,6 +27,27 @@ impl Tensor {
         Self::full(shape, Scalar::Int(1), dtype)
     }
 
+    /// Uninitialised, row-major, on this tensor's device.
+    #[inline]
+    pub fn new_empty(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Tensor::empty_on(Layout::contiguous(shape), dtype, self.device())
+    }
+
+    pub fn new_zeros(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Tensor::zeros_on(Layout::contiguous(shape), dtype, self.device())
+    }
+
+    /// The same elements on another device: how constants, which are made on the CPU, meet a meta tensor.
+    pub fn on(self, device: Device) -> Result<Tensor> {
+        if device == self.device() {
+            return Ok(self);
+        }
+        match device {
+            Device::Meta => Tensor::empty_on(self.layout().preserved(), self.dtype(), device),
+            Device::Cpu => self.check_data().map(|()| self),
+        }
+    }
+
     /// A new tensor with this one's order of dimensions in memory.
     pub fn empty_like(&self) -> Result<Tensor> {
         Tensor::empty_on(self.layout().preserved(), self.dtype(), self.device())
@@ -120,7 +141,7 @@ impl Tensor {
         let out = Tensor::empty(&[n], dtype)?;
         per_dtype!(dtype, T => {
             // SAFETY: `out` was just made here.
-            let data = unsafe { out.slice_mut::<T>() };
+            let data = unsafe { out.values_mut::<T>()? };
             parallel::rows(data, 1, parallel::GRAIN, |from, block| {
                 for (i, v) in block.iter_mut().enumerate() {
                     *v = f(from + i).to::<T>();

@@ -127,7 +127,7 @@ impl Tensor {
         if n == 0 && index.numel() > 0 {
             return Err(crate::index!("put_(): Tried to put elements into an empty tensor"));
         }
-        if let Some(i) = index.contiguous_data()?.slice::<i64>().iter().find(|&&i| i < -n || i >= n) {
+        if let Some(i) = index.contiguous_data()?.known::<i64>().iter().find(|&&i| i < -n || i >= n) {
             return Err(crate::index!(
                 "out of range: tried to access index {i} on a tensor of {n} elements."
             ));

@@ -61,7 +61,10 @@ impl Tensor {
         };
         let (first, second) = (pair(false), pair(true));
         let pairs = first.len();
-        let (first, second) = (Tensor::from_slice(&first, &[pairs])?, Tensor::from_slice(&second, &[pairs])?);
+        let (first, second) = (
+            Tensor::from_slice(&first, &[pairs])?.on(self.device())?,
+            Tensor::from_slice(&second, &[pairs])?.on(self.device())?,
+        );
         let away = {
             let (first, second) = (first.clone(), second.clone());
             move |x: &Tensor| x.index_select(0, &first)?.sub(&x.index_select(0, &second)?)

@@ -17,11 +17,12 @@ impl Tensor {
         let noise = self.empty_like()?;
         let flat = noise.alias(Layout::contiguous(&[noise.numel()]));
         flat.random_data(Fill::Bernoulli { p: 1.0 - p }, source)?;
-        per_float!("bernoulli_", self.dtype(), T => {
+        per_float!("bernoulli_", self.dtype(), T => if noise.has_data() {
             type Acc = <T as Float>::Acc;
             let (kept, none) = (<T as Float>::narrow(1.0 / (1.0 - p) as Acc), <T as Default>::default());
             // SAFETY: `noise` was just made here.
-            unsafe { flat.slice_mut::<T>() }.iter_mut().for_each(|x| *x = if *x == none { none } else { kept });
+            let each = unsafe { flat.values_mut::<T>()? };
+            each.iter_mut().for_each(|x| *x = if *x == none { none } else { kept });
         });
         Ok(noise)
     }
@@ -97,7 +98,7 @@ impl Tensor {
             }
             let mut shape = crate::shape::Dims::from_elem(1, self.rank());
             shape[..2].copy_from_slice(&self.shape()[..2]);
-            Tensor::empty(&shape, self.dtype())?
+            self.new_empty(&shape, self.dtype())?
         };
         if how == Dropped::Feature {
             return Ok(Some((like.dropout_noise(p, source)?, None)));

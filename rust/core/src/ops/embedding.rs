@@ -5,6 +5,7 @@ use crate::backend::nn::{Table, TableOptions};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::shape::{Dims, show};
 use crate::tensor::{Scalar, Tensor, no_grad};
 use crate::{autocast, grads, missing, runtime};
@@ -39,7 +40,10 @@ impl Lookup {
     fn down(&self, u: &Tensor) -> Result<Tensor> {
         let rows = u.index_select(0, &self.index.alias(Layout::contiguous(&[self.index.numel()])))?;
         let TableOptions { padding_idx, scale_grad_by_freq } = self.options;
-        let index = self.index.slice::<i64>();
+        if !u.has_data() {
+            return rows.view(&self.out_shape());
+        }
+        let index = self.index.values::<i64>()?;
         let mut times = vec![0.0f64; if scale_grad_by_freq { self.table.rows } else { 0 }];
         if scale_grad_by_freq {
             index.iter().for_each(|&i| times[i as usize] += 1.0);
@@ -92,8 +96,9 @@ impl Tensor {
             index: index.cast_data(DType::I64)?.contiguous_data()?.detach_alias(),
         };
         let shape = lookup.out_shape();
-        let out = Tensor::empty_on(Layout::contiguous(&shape), self.dtype(), self.device())?;
+        let out = self.new_empty(&shape, self.dtype())?;
         let weight = self.contiguous_data()?;
+        check_devices(self.device(), [index.device()])?;
         backend(self.device()).embedding(lookup.table, weight.raw(), lookup.index.raw(), out.raw())?;
         out.record("EmbeddingBackward0", &[self], |save| {
             let index = save.plain(&lookup.index);
@@ -110,7 +115,10 @@ impl Tensor {
             return Err(runtime!("one_hot is only applicable to index tensor of type LongTensor."));
         }
         let index = self.contiguous_data()?;
-        let (least, most) = index.slice::<i64>().iter().fold((0, -1), |(a, b), &i| (i.min(a), i.max(b)));
+        if classes == -1 {
+            self.check_data_for("one_hot without num_classes")?;
+        }
+        let (least, most) = index.known::<i64>().iter().fold((0, -1), |(a, b), &i| (i.min(a), i.max(b)));
         if self.numel() == 0 && classes <= 0 {
             return Err(runtime!("Can not infer total number of classes from empty tensor."));
         }
@@ -123,10 +131,12 @@ impl Tensor {
         }
         let mut shape = self.layout().shape.clone();
         shape.push(classes as usize);
-        let out = Tensor::zeros(&shape, DType::I64)?;
-        // SAFETY: `out` was just made here.
-        let rows = unsafe { out.slice_mut::<i64>() }.chunks_exact_mut(classes as usize);
-        rows.zip(index.slice::<i64>()).for_each(|(row, &i)| row[i as usize] = 1);
+        let out = self.new_zeros(&shape, DType::I64)?;
+        if out.has_data() {
+            // SAFETY: `out` was just made here.
+            let rows = unsafe { out.values_mut::<i64>()? }.chunks_exact_mut(classes as usize);
+            rows.zip(index.values::<i64>()?).for_each(|(row, &i)| row[i as usize] = 1);
+        }
         Ok(out)
     }
 
@@ -194,7 +204,7 @@ impl Tensor {
             let n = n + cut[0] + cut[1];
             let places = cut[0] - pair[0]..n + pair[1] - cut[1];
             let from: Vec<i64> = places.map(|i| (mirror(i, n) - cut[0]) as i64).collect();
-            steps.push((dim as isize, Tensor::from_slice(&from, &[from.len()])?));
+            steps.push((dim as isize, Tensor::from_slice(&from, &[from.len()])?.on(self.device())?));
         }
         let out =
             no_grad(|| steps.iter().try_fold(self.clone(), |x, (dim, from)| x.index_select(*dim, from)))?;
@@ -204,7 +214,7 @@ impl Tensor {
                 let back = |g: Tensor, (dim, from): &(isize, Tensor)| {
                     let mut shape = g.layout().shape.clone();
                     shape[*dim as usize] = full[*dim as usize];
-                    Tensor::zeros(&shape, g.dtype())?.index_add(*dim, from, &g, Scalar::Int(1))
+                    g.new_zeros(&shape, g.dtype())?.index_add(*dim, from, &g, Scalar::Int(1))
                 };
                 grads![Some(steps.iter().rev().try_fold(g.clone(), back)?)]
             }

@@ -97,7 +97,7 @@ impl Tensor {
 
     /// The index along `dim` at which the element in `values` (of size 1 there) first stands.
     pub(crate) fn first_place(&self, dim: usize, values: &Tensor) -> Result<Tensor> {
-        let indices = Tensor::empty_on(Layout::contiguous(values.shape()), DType::I64, self.device())?;
+        let indices = self.new_empty(values.shape(), DType::I64)?;
         let (x, values) = (self.widened()?, values.widened()?);
         backend(self.device()).find(x.raw(), dim, values.raw(), indices.raw())?;
         Ok(indices)
@@ -211,6 +211,6 @@ fn shared(x: &Tensor, y: &Tensor, g: &Tensor, spread: &Spread) -> Result<Tensor>
 /// As `shared` for a fold of all elements; a NaN's gradient is shared among all NaNs.
 pub(crate) fn evenly(x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Tensor> {
     let x = x.detach();
-    let hit = if y.item()?.to_f64().is_nan() { x.isnan()? } else { x.eq(&y.detach())? };
+    let hit = if y.has_data() && y.item()?.to_f64().is_nan() { x.isnan()? } else { x.eq(&y.detach())? };
     g.div(&hit.sum(&[], false, None)?)?.mul(&hit)
 }

@@ -6,7 +6,6 @@ use crate::backend::backend;
 use crate::backend::nn::Conv2d;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::layout::Layout;
 use crate::ops::wide::wide_dtype;
 use crate::shape::{Dims, show};
 use crate::tensor::Tensor;
@@ -106,7 +105,7 @@ impl Map {
             shape.push(self.d.n);
         }
         shape.extend_from_slice(sizes);
-        Tensor::empty_on(Layout::contiguous(&shape), dtype, like.device())
+        like.new_empty(&shape, dtype)
     }
 
     fn unfold(self, x: &Tensor) -> Result<Tensor> {

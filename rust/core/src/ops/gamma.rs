@@ -160,7 +160,8 @@ impl Tensor {
             Scalar::Float(0.5),
             Some(x.dtype()),
             false,
-        )?;
+        )?
+        .on(x.device())?;
         let sum = x.unsqueeze(-1)?.add(&count)?.lgamma()?.sum(&[-1], false, None)?;
         sum.add_number((p * (p - 1)) as f64 * PI.ln() / 4.0)
     }
@@ -180,17 +181,16 @@ impl Tensor {
             return Err(runtime!("tensorrs.frexp() only supports floating-point dtypes"));
         }
         let x = self.contiguous_data()?;
-        let mantissa = Tensor::empty(self.shape(), self.dtype())?;
-        let exponent = Tensor::empty(self.shape(), DType::I32)?;
-        per_float!("frexp", self.dtype(), T => {
+        let mantissa = self.new_empty(self.shape(), self.dtype())?;
+        let exponent = self.new_empty(self.shape(), DType::I32)?;
+        per_float!("frexp", self.dtype(), T => if x.has_data() {
             // SAFETY: both were just made here.
-            let (m, e) = unsafe { (mantissa.slice_mut::<T>(), exponent.slice_mut::<i32>()) };
-            for ((v, m), e) in x.slice::<T>().iter().zip(m).zip(e) {
+            let (m, e) = unsafe { (mantissa.values_mut::<T>()?, exponent.values_mut::<i32>()?) };
+            for ((v, m), e) in x.values::<T>()?.iter().zip(m).zip(e) {
                 let (mantissa, power) = halves(v.to_f64());
                 (*m, *e) = (T::from_f64(mantissa), power);
             }
-            Ok::<(), Error>(())
-        })?;
+        });
         let outs = vec![mantissa.laid_as(self)?, exponent.laid_as(self)?];
         let power = outs[1].clone();
         let mut outs = Tensor::record_all(outs, "FrexpBackward0", &[self], |_| {

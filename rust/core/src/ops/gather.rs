@@ -25,7 +25,7 @@ impl Tensor {
             return Err(runtime!("{op}(): Expected dtype int32/int64 for index"));
         }
         let index = index.cast_data(DType::I64)?.contiguous_data()?;
-        if let Some(i) = index.slice::<i64>().iter().find(|&&i| i < 0 || i >= n as i64) {
+        if let Some(i) = index.known::<i64>().iter().find(|&&i| i < 0 || i >= n as i64) {
             return Err(match op {
                 "gather" | "scatter" => {
                     runtime!("index {i} is out of bounds for dimension {dim} with size {n}")
@@ -113,20 +113,23 @@ impl Tensor {
         if !matches!(index.dtype(), DType::I64 | DType::I32) && index.numel() > 0 {
             return Err(runtime!("gather(): Expected dtype int32/int64 for index"));
         }
-        let out = Tensor::empty(index.shape(), self.dtype())?;
+        let out = self.new_empty(index.shape(), self.dtype())?;
         if index.numel() > 0 {
             let (layout, stride) = self.along("gather", d, index, None)?;
             let n = self.shape().get(d).copied().unwrap_or(1);
             let checked = self.checked_index("gather", index, d, n)?;
             let whole = self.alias(Layout::contiguous(&[self.layout().extent()]));
-            per_dtype!(self.dtype(), T => {
-                // SAFETY: `out` was just made here.
-                gather::<T>(whole.slice(), &layout, stride, checked.slice(), unsafe { out.slice_mut() });
-            });
+            if out.has_data() {
+                per_dtype!(self.dtype(), T => {
+                    // SAFETY: `out` was just made here.
+                    let to = unsafe { out.values_mut()? };
+                    gather::<T>(whole.values()?, &layout, stride, checked.values()?, to);
+                });
+            }
         }
         let (shape, dtype, index) = (self.layout().shape.clone(), self.dtype(), index.clone());
         out.record("GatherBackward0", &[self], |_| {
-            move |_, g| grads![Some(Tensor::zeros(&shape, dtype)?.scatter(dim, &index, g, Meet::Add)?)]
+            move |_, g| grads![Some(g.new_zeros(&shape, dtype)?.scatter(dim, &index, g, Meet::Add)?)]
         })
     }
 
@@ -171,16 +174,18 @@ impl Tensor {
             let checked = self.checked_index("scatter", index, d, n)?;
             let src = src.cut_to(index.shape())?.contiguous_data()?;
             let whole = out.alias(Layout::contiguous(&[out.numel()]));
-            per_dtype!(self.dtype(), T => {
-                // SAFETY: `out` was just made here.
-                let x = unsafe { whole.slice_mut::<T>() };
-                let (index, src) = (checked.slice(), src.slice::<T>());
-                match meet {
-                    Meet::Replace => scatter(x, &layout, stride, index, src, |a, b| *a = b),
-                    Meet::Add => scatter(x, &layout, stride, index, src, |a, b| *a = add(*a, b)),
-                    Meet::Multiply => scatter(x, &layout, stride, index, src, |a, b| *a = multiply(*a, b)),
-                }
-            });
+            if out.has_data() {
+                per_dtype!(self.dtype(), T => {
+                    // SAFETY: `out` was just made here.
+                    let x = unsafe { whole.values_mut::<T>()? };
+                    let (index, src) = (checked.values()?, src.values::<T>()?);
+                    match meet {
+                        Meet::Replace => scatter(x, &layout, stride, index, src, |a, b| *a = b),
+                        Meet::Add => scatter(x, &layout, stride, index, src, |a, b| *a = add(*a, b)),
+                        Meet::Multiply => scatter(x, &layout, stride, index, src, |a, b| *a = multiply(*a, b)),
+                    }
+                });
+            }
         }
         if meet == Meet::Multiply {
             return out.record("NotImplemented", &[self, src], |_| {
@@ -192,7 +197,7 @@ impl Tensor {
             move |ctx, g| {
                 let dx = ctx.when(0, || match meet {
                     Meet::Add => Ok(g.clone()),
-                    _ => g.scatter(dim, &index, &Tensor::zeros(index.shape(), g.dtype())?, Meet::Replace),
+                    _ => g.scatter(dim, &index, &g.new_zeros(index.shape(), g.dtype())?, Meet::Replace),
                 })?;
                 let ds = ctx.when(1, || {
                     let g = g.gather(dim, &index)?;
@@ -245,7 +250,7 @@ impl Tensor {
             return Err(index!("take(): tried to take from an empty tensor"));
         }
         let n = self.numel() as i64;
-        if let Some(i) = index.contiguous_data()?.slice::<i64>().iter().find(|&&i| i < -n || i >= n) {
+        if let Some(i) = index.contiguous_data()?.known::<i64>().iter().find(|&&i| i < -n || i >= n) {
             return Err(index!("out of range: tried to access index {i} on a tensor of {n} elements."));
         }
         let picks = [Some(index.detach())];
@@ -253,7 +258,7 @@ impl Tensor {
         let shape = self.layout().shape.clone();
         out.record("TakeBackward0", &[self], |_| {
             move |_, g| {
-                let flat = Tensor::zeros(&[n as usize], g.dtype())?;
+                let flat = g.new_zeros(&[n as usize], g.dtype())?;
                 grads![Some(flat.put(&picks, g, true)?.reshape(&shape)?)]
             }
         })

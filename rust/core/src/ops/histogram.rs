@@ -15,10 +15,13 @@ impl Tensor {
             return Err(Error::NotImplemented { op: "histogram_cpu".into(), dtype: self.dtype() });
         }
         let x = self.contiguous_data()?;
+        if !x.has_data() {
+            return x.new_zeros(&[bins as usize], x.dtype());
+        }
         let (low, high) = x.bounds("tensorrs.histc()", min, max, 1.0)?;
         let mut counts = vec![0i64; bins as usize];
         per_float!("histogram_cpu", x.dtype(), T => {
-            for v in x.slice::<T>() {
+            for v in x.values::<T>()? {
                 let v = v.to_f64();
                 if v >= low && v <= high {
                     let i = ((v - low) * bins as f64 / (high - low)) as usize;
@@ -36,7 +39,7 @@ impl Tensor {
         if low == high && self.numel() > 0 {
             (low, high) = (f64::INFINITY, f64::NEG_INFINITY);
             per_float!("histogram_cpu", self.dtype(), T => {
-                for v in self.slice::<T>() {
+                for v in self.values::<T>()? {
                     let v = v.to_f64();
                     (low, high) = if v.is_nan() { (v, v) } else { (low.min(v), high.max(v)) };
                 }
@@ -66,6 +69,7 @@ impl Tensor {
         }
         let x = self.contiguous_data()?;
         let name = "tensorrs.histogramdd()";
+        x.check_data_for("histogram")?;
         let (low, high) = match range {
             Some((low, high)) if low == high => (low - 0.5, high + 0.5),
             Some((low, high)) => x.bounds(name, low, high, 0.5)?,
@@ -119,15 +123,16 @@ impl Tensor {
         let weight = weight.map(|w| w.reshape(&[n])?.contiguous_data()).transpose()?;
         let edges: Vec<Tensor> = edges.iter().map(Tensor::contiguous_data).collect::<Result<_>>()?;
         let sizes: Vec<usize> = edges.iter().map(|e| e.numel() - 1).collect();
-        let out = Tensor::zeros(&sizes, self.dtype())?;
+        self.check_data_for("histogramdd")?;
+        let out = self.new_zeros(&sizes, self.dtype())?;
         per_float!("histogramdd", self.dtype(), T => {
             let width = edges.len().max(1);
             // SAFETY: `out` was just made here.
-            let to = unsafe { out.slice_mut::<T>() };
-            'rows: for (r, row) in x.slice::<T>().chunks(width).enumerate() {
+            let to = unsafe { out.values_mut::<T>()? };
+            'rows: for (r, row) in x.values::<T>()?.chunks(width).enumerate() {
                 let mut at = 0;
                 for (v, e) in row.iter().zip(&edges) {
-                    let e = e.slice::<T>();
+                    let e = e.values::<T>()?;
                     let last = e.len() - 1;
                     let v = v.to_f64();
                     if !(v >= e[0].to_f64() && v <= e[last].to_f64()) || last == 0 {
@@ -136,7 +141,7 @@ impl Tensor {
                     let i = e.partition_point(|edge| edge.to_f64() <= v) - 1;
                     at = at * last + i.min(last - 1);
                 }
-                let w = weight.as_ref().map_or(1.0, |w| w.slice::<T>()[r].to_f64());
+                let w = weight.as_ref().map_or(Ok(1.0), |w| w.values::<T>().map(|w| w[r].to_f64()))?;
                 to[at] = T::from_f64(to[at].to_f64() + w);
             }
             Ok::<(), Error>(())

@@ -150,7 +150,7 @@ impl Tensor {
                 }
                 Index::Bool(b) => {
                     view = view.unsqueeze(dim as isize)?;
-                    picks.push(Some(Tensor::zeros(&[usize::from(*b)], DType::I64)?));
+                    picks.push(Some(self.new_zeros(&[usize::from(*b)], DType::I64)?));
                 }
                 Index::Tensor(t) if is_mask(t) && t.rank() == 0 => {
                     view = view.unsqueeze(dim as isize)?;
@@ -200,12 +200,12 @@ impl Tensor {
     /// The elements that index tensors name, without history.
     fn pick_data(&self, picks: &[Option<Tensor>]) -> Result<Tensor> {
         let (grid, shape) = self.grid(picks)?;
-        let out = Tensor::empty(&shape, self.dtype())?;
-        if grid.numel() > 0 {
+        let out = self.new_empty(&shape, self.dtype())?;
+        if grid.numel() > 0 && out.has_data() {
             let whole = self.alias(Layout::contiguous(&[self.layout().extent()]));
             per_dtype!(self.dtype(), T => {
                 // SAFETY: `out` was just made here.
-                grid.pick::<T>(whole.slice(), unsafe { out.slice_mut() });
+                grid.pick::<T>(whole.values()?, unsafe { out.values_mut()? });
             });
         }
         Ok(out)
@@ -217,7 +217,7 @@ impl Tensor {
         let (shape, dtype) = (self.layout().shape.clone(), self.dtype());
         let picks = picks.to_vec();
         out.record("IndexBackward0", &[self], |_| {
-            move |_, g| grads![Some(Tensor::zeros(&shape, dtype)?.put(&picks, g, true)?)]
+            move |_, g| grads![Some(g.new_zeros(&shape, dtype)?.put(&picks, g, true)?)]
         })
     }
 
@@ -297,13 +297,13 @@ impl Tensor {
             ));
         }
         let values = values.expand_data(&shape)?.contiguous_data()?;
-        if grid.numel() == 0 {
+        if grid.numel() == 0 || !self.has_data() {
             return Ok(());
         }
         let whole = self.alias(Layout::contiguous(&[self.layout().extent()]));
         per_dtype!(self.dtype(), T => {
             // SAFETY: `values` is other memory; the caller holds no slice of this storage.
-            let (x, v) = (unsafe { whole.slice_mut::<T>() }, values.slice::<T>());
+            let (x, v) = (unsafe { whole.values_mut::<T>()? }, values.values::<T>()?);
             if accumulate { grid.put(x, v, |a, b| *a = add(*a, b)) } else { grid.put(x, v, |a, b| *a = b) }
         });
         Ok(())
@@ -328,7 +328,9 @@ impl Tensor {
         for (&d, t) in used.iter().zip(&chosen) {
             let (n, stride) = (self.shape()[d] as i64, self.strides()[d]);
             let t = t.cast_data(DType::I64)?.expand_data(&common)?.contiguous_data()?;
-            for (place, &i) in places.iter_mut().zip(t.slice::<i64>()) {
+            // Without data the places stay at 0: nobody goes there.
+            let known = if self.has_data() { t.values::<i64>()? } else { t.known() };
+            for (place, &i) in places.iter_mut().zip(known) {
                 if !(-n..n).contains(&i) && (n == 0 || self.numel() > 0) {
                     return Err(match n {
                         0 => index!("index is out of bounds for dimension with size 0"),

@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use crate::error::Result;
-use crate::layout::Layout;
 use crate::ops::autocast::promote;
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::Tensor;
@@ -48,7 +47,7 @@ impl Tensor {
             shape[d] += t.shape()[d];
         }
         let dtype = crate::ops::promote::result_type(&refs);
-        let out = Tensor::empty_on(Layout::contiguous(&shape), dtype, first.device())?;
+        let out = first.new_empty(&shape, dtype)?;
         let mut ranges = Vec::with_capacity(refs.len());
         let mut at = 0;
         for t in &refs {
@@ -65,7 +64,7 @@ impl Tensor {
                 for (i, range) in ranges.iter().enumerate() {
                     parts.push(match range {
                         Some((at, n)) => ctx.when(i, || g.narrow(d as isize, *at as isize, *n as isize))?,
-                        None => ctx.when(i, || Tensor::zeros(&[0], g.dtype()))?,
+                        None => ctx.when(i, || g.new_zeros(&[0], g.dtype()))?,
                     });
                 }
                 Ok(parts)
@@ -94,7 +93,7 @@ impl Tensor {
         let mut shape = layout.shape;
         shape[d] = refs.len();
         let dtype = crate::ops::promote::result_type(&refs);
-        let out = Tensor::empty_on(Layout::contiguous(&shape), dtype, first.device())?;
+        let out = first.new_empty(&shape, dtype)?;
         for (i, t) in refs.iter().enumerate() {
             out.alias(out.layout().select(d as isize, i as isize)?).write(t)?;
         }

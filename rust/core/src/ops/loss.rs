@@ -13,6 +13,7 @@ use crate::backend::nn::{ClassLoss, Reduction};
 use crate::backend::{View, backend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::ops::promote::check_devices;
 use crate::shape::{Dims, show, wrap_dim};
 use crate::tensor::{Tensor, grad_enabled};
 use crate::{autocast, grads, runtime, value};
@@ -95,6 +96,7 @@ impl Task {
                 target.dtype().scalar_type()
             ));
         }
+        check_devices(x.device(), [Some(target), weight].iter().flatten().map(|t| t.device()))?;
         if let Some(w) = weight {
             check_weight(x, w, classes, s.len() > 2)?;
         }
@@ -338,7 +340,12 @@ impl Tensor {
                 let counted = ignored.logical_not()?;
                 let total = match weight {
                     Some(w) => {
-                        let classes = target.masked_select(&counted)?.cast_data(DType::I64)?;
+                        // Without data nobody knows how many are counted, and the sum has the same shape.
+                        let classes = match target.has_data() {
+                            true => target.masked_select(&counted)?,
+                            false => target.reshape_sizes(&[-1])?,
+                        };
+                        let classes = classes.cast_data(DType::I64)?;
                         w.gather(0, &classes)?.sum(&[], false, None)?
                     }
                     None => counted.sum(&[], false, None)?,

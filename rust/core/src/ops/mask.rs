@@ -4,7 +4,7 @@ use crate::backend::backend;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::Layout;
-use crate::ops::promote::check_fits;
+use crate::ops::promote::{check_fits, common_device};
 use crate::shape::broadcast;
 use crate::tensor::{Scalar, Tensor};
 use crate::{grads, index, per_dtype, runtime};
@@ -45,10 +45,11 @@ impl Tensor {
         }
         let shape = broadcast(mask.shape(), self.shape())?;
         let x = self.expand_data(&shape)?;
-        let out = Tensor::empty_on(Layout::contiguous(&shape), self.dtype(), self.device())?;
+        let device = common_device(&[self, mask, value])?;
+        let out = Tensor::empty_on(Layout::contiguous(&shape), self.dtype(), device)?;
         let filled = value.detach().cast_data(self.dtype())?.expand_data(&shape)?;
         let mask = mask.detach();
-        backend(self.device()).choose(mask.expand_data(&shape)?.raw(), filled.raw(), x.raw(), out.raw())?;
+        backend(device).choose(mask.expand_data(&shape)?.raw(), filled.raw(), x.raw(), out.raw())?;
         let name = if value.is_wrapped() { "MaskedFillBackward0" } else { "MaskedFillBackward1" };
         out.record(name, &[self, value], |_| {
             move |ctx, g| {
@@ -79,7 +80,7 @@ impl Tensor {
         let wide_shape = wide.layout().shape.clone();
         out.record("MaskedSelectBackward0", &[self], |_| {
             move |_, g| {
-                let full = Tensor::zeros(&wide_shape, g.dtype())?.put(&picks, g, false)?;
+                let full = g.new_zeros(&wide_shape, g.dtype())?.put(&picks, g, false)?;
                 grads![Some(full.reshape(&shape)?)]
             }
         })
@@ -101,15 +102,41 @@ impl Tensor {
             ));
         }
         let shape = broadcast(mask.shape(), self.shape())?;
+        let device = common_device(&[self, mask, source])?;
+        let (out, n) = if self.has_data() {
+            self.scattered(mask, source, &shape)?
+        } else {
+            (Tensor::empty_on(Layout::contiguous(&shape), self.dtype(), device)?, 0)
+        };
+        let (mask, source_shape, left) = (mask.detach(), source.layout().shape.clone(), source.numel() - n);
+        out.record("MaskedScatterBackward0", &[self, source], |_| {
+            move |ctx, g| {
+                let zero = Tensor::wrapped(Scalar::Float(0.0))?;
+                let dx = ctx.when(0, || g.masked_fill(&mask, &zero))?;
+                // The elements of `source` that were not taken have no gradient.
+                let ds = ctx.when(1, || {
+                    if !g.has_data() {
+                        return g.new_empty(&source_shape, g.dtype());
+                    }
+                    let taken = g.masked_select(&mask)?;
+                    Tensor::cat(&[taken, g.new_zeros(&[left], g.dtype())?], 0)?.reshape(&source_shape)
+                })?;
+                grads![dx, ds]
+            }
+        })
+    }
+
+    /// The result of `masked_scatter`, of this shape, and how many elements of `source` are in it.
+    fn scattered(&self, mask: &Tensor, source: &Tensor, shape: &[usize]) -> Result<(Tensor, usize)> {
         let picks: Vec<Option<Tensor>> = mask
             .detach()
-            .expand_data(&shape)?
+            .expand_data(shape)?
             .at_least_1d()?
             .nonzero_columns()?
             .into_iter()
             .map(Some)
             .collect();
-        let wide = self.detach().expand_data(&shape)?.at_least_1d()?;
+        let wide = self.detach().expand_data(shape)?.at_least_1d()?;
         let n = picks.first().and_then(Option::as_ref).map_or(0, Tensor::numel);
         if source.numel() < n {
             return Err(runtime!("Number of elements of source < number of ones in mask"));
@@ -118,20 +145,7 @@ impl Tensor {
             let head = source.detach().reshape_sizes(&[-1])?.narrow(0, 0, n as isize)?;
             wide.contiguous()?.put(&picks, &head, false)
         })?;
-        let out = out.alias(Layout::contiguous(&shape));
-        let (mask, source_shape, left) = (mask.detach(), source.layout().shape.clone(), source.numel() - n);
-        out.record("MaskedScatterBackward0", &[self, source], |_| {
-            move |ctx, g| {
-                let zero = Tensor::wrapped(Scalar::Float(0.0))?;
-                let dx = ctx.when(0, || g.masked_fill(&mask, &zero))?;
-                // The elements of `source` that were not taken have no gradient.
-                let ds = ctx.when(1, || {
-                    let taken = g.masked_select(&mask)?;
-                    Tensor::cat(&[taken, Tensor::zeros(&[left], g.dtype())?], 0)?.reshape(&source_shape)
-                })?;
-                grads![dx, ds]
-            }
-        })
+        Ok((out.alias(Layout::contiguous(shape)), n))
     }
 
     /// Index tensors as `index_put` takes them, masks turned into indices.
@@ -166,7 +180,7 @@ impl Tensor {
         let rank = self.rank();
         let out = Tensor::empty(&[rank, count], DType::I64)?;
         // SAFETY: `out` was just made here.
-        let columns = unsafe { out.slice_mut::<i64>() };
+        let columns = unsafe { out.values_mut::<i64>()? };
         for (i, row) in found.chunks(rank.max(1)).enumerate() {
             row.iter().enumerate().for_each(|(d, &at)| columns[d * count + i] = at);
         }
@@ -187,11 +201,12 @@ impl Tensor {
     }
 
     fn nonzero_list(&self) -> Result<(Vec<i64>, usize)> {
+        self.check_data_for("nonzero")?;
         let x = self.contiguous_data()?;
         let (mut found, mut count) = (Vec::new(), 0);
         let shape = self.shape();
         per_dtype!(self.dtype(), T => {
-            for (i, v) in x.slice::<T>().iter().enumerate() {
+            for (i, v) in x.values::<T>()?.iter().enumerate() {
                 if v.truthy() {
                     count += 1;
                     let from = found.len();

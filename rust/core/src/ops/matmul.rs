@@ -7,7 +7,6 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::shape::{Dims, broadcast, show};
-use crate::storage::Device;
 use crate::tensor::{Scalar, Tensor};
 use crate::{autocast, grads, runtime};
 
@@ -211,13 +210,13 @@ impl Tensor {
     /// The data of a product of two short float vectors.
     fn short_dot(&self, other: &Tensor) -> Result<Option<Tensor>> {
         let wide = matches!(self.dtype(), DType::F32 | DType::F64);
-        if !wide || self.numel() > dot::SHORT || self.device() != Device::Cpu {
+        if !wide || self.numel() > dot::SHORT || !self.has_data() {
             return Ok(None);
         }
         let (a, b) = (self.contiguous_data()?, other.contiguous_data()?);
         Ok(Some(match self.dtype() {
-            DType::F32 => Tensor::from_slice(&[dot::dot::<f32, 4>(a.slice(), b.slice())], &[])?,
-            _ => Tensor::from_slice(&[dot::dot::<f64, 2>(a.slice(), b.slice())], &[])?,
+            DType::F32 => Tensor::from_slice(&[dot::dot::<f32, 4>(a.values()?, b.values()?)], &[])?,
+            _ => Tensor::from_slice(&[dot::dot::<f64, 2>(a.values()?, b.values()?)], &[])?,
         }))
     }
 
@@ -458,7 +457,7 @@ impl Tensor {
         let third = match bias {
             Some(b) => b,
             None => {
-                none = Tensor::empty(&[0], self.dtype())?;
+                none = self.new_empty(&[0], self.dtype())?;
                 &none
             }
         };

@@ -9,6 +9,7 @@ use crate::backend::nn::{Channels, NormGrads, Normed, Rows};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::ops::wide::wide_dtype;
 use crate::shape::{Dims, show};
 use crate::tensor::{Ctx, Grads, Tensor, grad_enabled};
@@ -27,9 +28,10 @@ impl<'a> Affine<'a> {
         [Some(x), self.weight, self.bias].into_iter().flatten().collect()
     }
 
-    /// Parameters have the dtype of the input; float16 and bfloat16 inputs take float32 ones too.
-    fn check_dtype(&self, x: &Tensor, others: &[Option<&Tensor>]) -> Result<()> {
+    /// Parameters have the device and the dtype of the input; float16 and bfloat16 inputs take float32 ones too.
+    fn check_kind(&self, x: &Tensor, others: &[Option<&Tensor>]) -> Result<()> {
         for p in [self.weight, self.bias].iter().chain(others).flatten() {
+            check_devices(x.device(), [p.device()])?;
             if p.dtype() != x.dtype() && wide_dtype(x.dtype()) != p.dtype() {
                 return Err(if x.dtype() == DType::F64 {
                     runtime!("mixed dtype (CPU): all inputs must share same datatype.")
@@ -183,7 +185,7 @@ impl BatchNorm<'_> {
             }
         }
         let affine = Affine { weight: self.weight, bias: self.bias };
-        affine.check_dtype(x, &[self.running_mean, self.running_var])?;
+        affine.check_kind(x, &[self.running_mean, self.running_var])?;
         Ok(Channels { n: x.shape()[0], c, inner: x.shape()[2..].iter().product() })
     }
 
@@ -204,7 +206,7 @@ impl BatchNorm<'_> {
                 (own(m)?, own(v)?)
             }
             _ => {
-                let (mean, var) = (Tensor::zeros(&[d.c], DType::F64)?, Tensor::zeros(&[d.c], DType::F64)?);
+                let (mean, var) = (x.new_zeros(&[d.c], DType::F64)?, x.new_zeros(&[d.c], DType::F64)?);
                 backend(x.device()).batch_norm_stats(d, x.raw(), mean.raw(), var.raw())?;
                 let count = (d.n * d.inner) as f64;
                 self.follow(self.running_mean, &mean, 1.0)?;
@@ -212,17 +214,23 @@ impl BatchNorm<'_> {
                 (mean, var)
             }
         };
-        // SAFETY: `var` was made above and nobody else holds it.
-        unsafe { var.slice_mut::<f64>() }.iter_mut().for_each(|v| *v = 1.0 / (*v + self.eps).sqrt());
+        if var.has_data() {
+            // SAFETY: `var` was made above and nobody else holds it.
+            let each = unsafe { var.values_mut::<f64>()? };
+            each.iter_mut().for_each(|v| *v = 1.0 / (*v + self.eps).sqrt());
+        }
         Ok((mean, var))
     }
 
     /// Move a running statistic towards `by * now`. As in PyTorch this moves no version on.
     fn follow(&self, running: Option<&Tensor>, now: &Tensor, by: f64) -> Result<()> {
         let Some(running) = running else { return Ok(()) };
+        if !running.has_data() {
+            return Ok(());
+        }
         let moved = running.copied(DType::F64, Layout::contiguous(&[now.numel()]))?;
         // SAFETY: `moved` was just made here.
-        let each = unsafe { moved.slice_mut::<f64>() }.iter_mut().zip(now.slice::<f64>());
+        let each = unsafe { moved.values_mut::<f64>()? }.iter_mut().zip(now.values::<f64>()?);
         // Not a number from one value per channel: an unbiased variance divides by 0.
         each.for_each(|(r, &now)| *r = self.momentum * (now * by) + (1.0 - self.momentum) * *r);
         running.write(&moved.alias(Layout::contiguous(running.shape())))
@@ -280,7 +288,7 @@ impl Tensor {
     ) -> Result<Tensor> {
         check_layer(self, shape, weight, bias)?;
         let affine = Affine { weight, bias };
-        affine.check_dtype(self, &[])?;
+        affine.check_kind(self, &[])?;
         let lead = self.rank() - shape.len();
         let width: usize = shape.iter().product();
         let d = Rows { rows: self.shape()[..lead].iter().product(), width };

@@ -5,6 +5,7 @@ use crate::backend::nn::{AdamParams, AdamStep, RuleParams, RuleStep, SgdParams, 
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::runtime;
 use crate::storage::Device;
 use crate::tensor::{Scalar, Tensor};
@@ -40,6 +41,11 @@ fn alike(p: &Tensor, others: &[&Tensor]) -> bool {
     p.layout().is_dense() && others.iter().all(same)
 }
 
+/// Whether a state is one of this parameter.
+fn fits(p: &Tensor, t: &Tensor) -> bool {
+    (t.dtype(), t.device(), t.shape()) == (p.dtype(), p.device(), p.shape())
+}
+
 /// The gradient in the dtype of its parameter.
 fn matched(p: &Tensor, g: &Tensor) -> Result<Tensor> {
     if p.shape() != g.shape() {
@@ -49,6 +55,7 @@ fn matched(p: &Tensor, g: &Tensor) -> Result<Tensor> {
             g.numel()
         ));
     }
+    check_devices(p.device(), [g.device()])?;
     p.check_inplace()?;
     g.cast_data(p.dtype())
 }
@@ -126,7 +133,7 @@ pub fn adam_step(params: &[Tensor], grads: &[Tensor], states: AdamStates, how: &
         let (p, g) = (&params[i], matched(&params[i], &grads[i])?);
         let mut kept = vec![&means[i], &squares[i]];
         kept.extend(max_squares.get(i));
-        if let Some(t) = kept.iter().find(|t| t.dtype() != p.dtype() || t.shape() != p.shape()) {
+        if let Some(t) = kept.iter().find(|t| !fits(p, t)) {
             return Err(runtime!("adam_step: a parameter is {p:?}, its state {t:?}"));
         }
         let lie = alike(p, &[kept.as_slice(), &[&g]].concat());
@@ -178,7 +185,7 @@ pub fn rule_step(
     for i in 0..n {
         let (p, g) = (&params[i], matched(&params[i], &grads[i])?);
         let kept: Vec<&Tensor> = state.iter().map(|list| &list[i]).collect();
-        if let Some(t) = kept.iter().find(|t| t.dtype() != p.dtype() || t.shape() != p.shape()) {
+        if let Some(t) = kept.iter().find(|t| !fits(p, t)) {
             return Err(runtime!("rule_step: a parameter is {p:?}, its state {t:?}"));
         }
         let lie = alike(p, &[kept.as_slice(), &[&g]].concat());

@@ -4,6 +4,7 @@ use crate::backend::{View, backend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::tensor::Tensor;
 
 /// `base + a @ b` on batches of matrices; the result, laid out as `layout` for this, is a tensor of `shape`.
@@ -16,6 +17,7 @@ pub(super) fn product(
     shape: &[usize],
 ) -> Result<Tensor> {
     let device = a.storage.device();
+    check_devices(device, [Some(b), base].iter().flatten().map(|v| v.storage.device()))?;
     if a.dtype == DType::Bool {
         if layout.numel() * a.layout.shape[2] > 0 {
             return Err(Error::NotImplemented { op: op.into(), dtype: DType::Bool });

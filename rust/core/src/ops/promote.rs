@@ -1,9 +1,10 @@
-//! Which dtype operands meet in, and the default dtype that Python floats bring.
+//! Which dtype and device operands meet in, and the default dtype that Python floats bring.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::dtype::{Category, DType};
 use crate::error::Result;
+use crate::storage::Device;
 use crate::tensor::{Scalar, Tensor};
 use crate::{runtime, type_error};
 
@@ -45,6 +46,23 @@ pub fn result_type(operands: &[&Tensor]) -> DType {
         });
     }
     result.unwrap_or_else(default_dtype)
+}
+
+/// Where operands meet: zero-dim tensors on the CPU go along with any device, the others must lie on one.
+pub(crate) fn common_device(operands: &[&Tensor]) -> Result<Device> {
+    let follows = |t: &Tensor| t.device() == Device::Cpu && t.rank() == 0;
+    let mut bound = operands.iter().filter(|t| !follows(t)).map(|t| t.device());
+    let Some(first) = bound.next() else { return Ok(Device::Cpu) };
+    check_devices(first, bound)?;
+    Ok(first)
+}
+
+/// Refuse operands that lie elsewhere than the first of them.
+pub(crate) fn check_devices(first: Device, others: impl IntoIterator<Item = Device>) -> Result<()> {
+    match others.into_iter().find(|&other| other != first) {
+        None => Ok(()),
+        Some(other) => Err(runtime!("Tensor on device {other} is not on the expected device {first}!")),
+    }
 }
 
 /// Refuse a number that a dtype has no room for.

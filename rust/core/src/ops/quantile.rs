@@ -48,16 +48,19 @@ impl Tensor {
         let (rows, order) = no_grad(|| Ok::<_, Error>((last(&sorted)?, last(&order)?)))?;
         let width = rows.shape()[rows.rank() - 1].max(1);
         let kept = reduced(self.shape(), &mask, true);
-        let values = Tensor::empty(&kept, self.dtype())?;
-        let indices = Tensor::empty(&kept, DType::I64)?;
-        per_dtype!(self.dtype(), T => {
-            // SAFETY: both were just made here.
-            let (to, at) = unsafe { (values.slice_mut::<T>(), indices.slice_mut::<i64>()) };
-            for (r, row) in rows.slice::<T>().chunks(width).enumerate() {
-                let i = most_frequent(row);
-                (to[r], at[r]) = (row[i], order.slice::<i64>()[r * width + i]);
-            }
-        });
+        let values = self.new_empty(&kept, self.dtype())?;
+        let indices = self.new_empty(&kept, DType::I64)?;
+        if values.has_data() {
+            per_dtype!(self.dtype(), T => {
+                // SAFETY: both were just made here.
+                let (to, at) = unsafe { (values.values_mut::<T>()?, indices.values_mut::<i64>()?) };
+                let order = order.values::<i64>()?;
+                for (r, row) in rows.values::<T>()?.chunks(width).enumerate() {
+                    let i = most_frequent(row);
+                    (to[r], at[r]) = (row[i], order[r * width + i]);
+                }
+            });
+        }
         self.selected("ModeBackward0", dim, keepdim, values, indices)
     }
 
@@ -78,7 +81,7 @@ impl Tensor {
                 return Err(runtime!("quantile() q must be in the range [0, 1] but got {number}"));
             }
         }
-        let q = if q.is_wrapped() { q.to_dtype(self.dtype())? } else { q.clone() };
+        let q = if q.is_wrapped() { q.to_dtype(self.dtype())?.on(self.device())? } else { q.clone() };
         if self.numel() == 0 {
             return Err(runtime!("quantile() input tensor must be non-empty"));
         }
@@ -97,7 +100,7 @@ impl Tensor {
             let inside = q.ge(&zero)?.logical_and(&q.le(&one)?)?;
             Ok(inside.all(None, false)?.item()?.to_f64() == 0.0)
         };
-        if outside(&q)? {
+        if q.has_data() && outside(&q)? {
             return Err(runtime!("quantile() q values must be in the range [0, 1]"));
         }
         let d = dim.map(|d| wrap_dim(d, self.rank())).transpose()?;

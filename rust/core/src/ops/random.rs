@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::random::{self, Generator, IntRange, SharedGenerator, with_generator};
 use crate::shape::Dims;
-use crate::storage::Device;
 use crate::tensor::Tensor;
 use crate::{grads, per_dtype, per_float, runtime};
 
@@ -75,51 +74,51 @@ impl Fill {
                 dtype.scalar_type()
             )
         };
-        // SAFETY (of each `slice_mut`): the caller holds no slice of this storage while it is filled.
+        // SAFETY (of each `values_mut`): the caller holds no slice of this storage while it is filled.
         match self {
             Fill::Uniform { from, to } => per_float!("check_uniform_bounds", dtype, T => {
                 // SAFETY: as above.
-                random::uniform_::<T>(g, unsafe { t.slice_mut() }, from, to)
+                random::uniform_::<T>(g, unsafe { t.values_mut()? }, from, to)
             }),
             Fill::Normal { mean, std } => per_float!("normal_kernel_cpu", dtype, T => {
                 // SAFETY: as above.
-                let out = unsafe { t.slice_mut::<T>() };
+                let out = unsafe { t.values_mut::<T>()? };
                 if whole { random::normal_(g, out, mean, std) } else { random::normal_strided_(g, out, mean, std) }
             }),
             Fill::LogNormal { mean, std } => per_float!("log_normal_cpu", dtype, T => {
                 // SAFETY: as above.
-                random::log_normal_::<T>(g, unsafe { t.slice_mut() }, mean, std)
+                random::log_normal_::<T>(g, unsafe { t.values_mut()? }, mean, std)
             }),
             Fill::Cauchy { .. } | Fill::Exponential { .. } if !dtype.is_float() => {
                 Err(continuous(if matches!(self, Fill::Cauchy { .. }) { "Cauchy" } else { "Exponential" }))
             }
             Fill::Cauchy { median, sigma } => per_float!("cauchy_cpu", dtype, T => {
                 // SAFETY: as above.
-                random::cauchy_::<T>(g, unsafe { t.slice_mut() }, median, sigma)
+                random::cauchy_::<T>(g, unsafe { t.values_mut()? }, median, sigma)
             }),
             Fill::Exponential { lambda } => per_float!("exponential_cpu", dtype, T => {
                 // SAFETY: as above.
-                random::exponential_::<T>(g, unsafe { t.slice_mut() }, lambda)
+                random::exponential_::<T>(g, unsafe { t.values_mut()? }, lambda)
             }),
             Fill::Geometric { .. } if dtype == DType::Bool => {
                 Err(Error::NotImplemented { op: "geometric_cpu".into(), dtype })
             }
             Fill::Geometric { p } => per_dtype!(dtype, T => {
                 // SAFETY: as above.
-                random::geometric_::<T>(g, unsafe { t.slice_mut() }, p)
+                random::geometric_::<T>(g, unsafe { t.values_mut()? }, p)
             }),
             Fill::Bernoulli { p } => per_dtype!(dtype, T => {
                 // SAFETY: as above.
-                random::bernoulli_::<T>(g, unsafe { t.slice_mut() }, p)
+                random::bernoulli_::<T>(g, unsafe { t.values_mut()? }, p)
             }),
             Fill::Any => per_dtype!(dtype, T => {
                 // SAFETY: as above.
-                random::random_::<T>(g, unsafe { t.slice_mut() });
+                random::random_::<T>(g, unsafe { t.values_mut()? });
                 Ok(())
             }),
             Fill::Integer { from, to } => per_dtype!(dtype, T => {
                 // SAFETY: as above.
-                random::random_from_to_::<T>(g, unsafe { t.slice_mut() }, from, to)
+                random::random_from_to_::<T>(g, unsafe { t.values_mut()? }, from, to)
             }),
         }
     }
@@ -128,7 +127,7 @@ impl Fill {
 impl Tensor {
     /// Fill with random numbers, without history.
     pub fn random_data(&self, fill: Fill, source: Source) -> Result<()> {
-        if self.device() == Device::Meta {
+        if !self.has_data() {
             // The arguments are checked; there is no memory to fill, and no number is drawn.
             let nothing = Tensor::empty(&[0], self.dtype())?;
             return with_generator(source, |g| fill.run(g, &nothing, true));
@@ -145,7 +144,7 @@ impl Tensor {
             strides: pick(self.strides()),
             offset: self.layout().offset,
         });
-        let room = Tensor::empty(sorted.shape(), self.dtype())?;
+        let room = self.new_empty(sorted.shape(), self.dtype())?;
         with_generator(source, |g| fill.run(g, &room, false))?;
         sorted.write(&room)
     }
@@ -176,15 +175,15 @@ impl Tensor {
         with_generator(source, |g| {
             per_dtype!(dtype, T => {
                 // SAFETY: `out` was just made here.
-                random::randperm::<T>(g, unsafe { out.slice_mut() });
+                random::randperm::<T>(g, unsafe { out.values_mut()? });
             });
-        });
-        Ok(out)
+            Ok(out)
+        })
     }
 
     /// 1 with the chance that each element of this tensor gives.
     pub fn bernoulli(&self, source: Source) -> Result<Tensor> {
-        let out = Tensor::empty(self.shape(), self.dtype())?;
+        let out = self.new_empty(self.shape(), self.dtype())?;
         out.bernoulli_from(self, source)?;
         out.record("BernoulliBackward0", &[self], |_| |_, g| crate::grads![Some(g.zeros_like()?)])
     }
@@ -192,7 +191,7 @@ impl Tensor {
     /// `bernoulli_(p)` with a chance per element.
     pub fn bernoulli_(&self, p: &Tensor, source: Source) -> Result<()> {
         self.check_inplace()?;
-        let room = Tensor::empty(self.shape(), self.dtype())?;
+        let room = self.new_empty(self.shape(), self.dtype())?;
         room.bernoulli_from(&p.detach().expand_data(self.shape())?, source)?;
         self.write(&room)?;
         self.overwritten("BernoulliBackward1")
@@ -200,10 +199,13 @@ impl Tensor {
 
     fn bernoulli_from(&self, p: &Tensor, source: Source) -> Result<()> {
         let p = p.contiguous_data()?;
+        if !self.has_data() {
+            return Ok(());
+        }
         with_generator(source, |g| {
             per_float!("bernoulli_tensor_cpu_p_", p.dtype(), P => per_dtype!(self.dtype(), T => {
                 // SAFETY: this tensor was made by the caller and nobody else holds it.
-                random::bernoulli_tensor_::<T, P>(g, unsafe { self.slice_mut() }, p.slice())
+                random::bernoulli_tensor_::<T, P>(g, unsafe { self.values_mut()? }, p.values()?)
             }))
         })
     }
@@ -221,15 +223,18 @@ impl Tensor {
         }
         let p = self.detach().contiguous_data()?;
         let categories = *self.shape().last().unwrap_or(&0);
-        let drawn = with_generator(source, |g| {
-            per_float!("multinomial", p.dtype(), P => {
-                random::multinomial::<P>(g, p.slice(), categories, samples, replacement)
-            })
-        })?;
         let mut shape = self.layout().shape.clone();
         if let Some(last) = shape.last_mut() {
             *last = samples as usize;
         }
+        if !p.has_data() {
+            return p.new_empty(&shape, DType::I64);
+        }
+        let drawn = with_generator(source, |g| {
+            per_float!("multinomial", p.dtype(), P => {
+                random::multinomial::<P>(g, p.values()?, categories, samples, replacement)
+            })
+        })?;
         Tensor::from_slice(&drawn, &shape)
     }
 
@@ -240,7 +245,8 @@ impl Tensor {
         }
         let shape = crate::shape::broadcast(mean.shape(), std.shape())?;
         let dtype = if mean.is_wrapped() { std.dtype() } else { mean.dtype() };
-        let out = Tensor::random(&shape, dtype, Fill::Normal { mean: 0.0, std: 1.0 }, source)?;
+        let out = if mean.is_wrapped() { std } else { mean }.new_empty(&shape, dtype)?;
+        out.random_data(Fill::Normal { mean: 0.0, std: 1.0 }, source)?;
         let (m, s) = (mean.detach(), std.detach());
         let out = out.mul(&s.to_dtype(dtype)?)?.add(&m.to_dtype(dtype)?)?;
         let name = match (mean.is_wrapped(), std.is_wrapped()) {
@@ -253,10 +259,11 @@ impl Tensor {
         })
     }
 
+    /// The least element; infinity if none is known.
     fn lowest(&self) -> Result<f64> {
         let x = self.contiguous_data()?;
         per_dtype!(x.dtype(), T => {
-            Ok(x.slice::<T>().iter().map(|v| crate::dtype::Element::to_f64(*v)).fold(f64::INFINITY, f64::min))
+            Ok(x.known::<T>().iter().map(|v| crate::dtype::Element::to_f64(*v)).fold(f64::INFINITY, f64::min))
         })
     }
 
@@ -269,11 +276,14 @@ impl Tensor {
         if mean.numel() > 0 && mean.lowest()? < 0.0 {
             return Err(runtime!("invalid Poisson rate, expected rate to be non-negative"));
         }
-        let out = Tensor::empty(self.shape(), self.dtype())?;
+        let out = self.new_empty(self.shape(), self.dtype())?;
         with_generator(source, |g| {
             per_float!("poisson_cpu", self.dtype(), T => {
+                if !out.has_data() {
+                    return Ok(());
+                }
                 // SAFETY: `out` was just made here.
-                for (y, mean) in unsafe { out.slice_mut::<T>() }.iter_mut().zip(mean.slice::<T>()) {
+                for (y, mean) in unsafe { out.values_mut::<T>()? }.iter_mut().zip(mean.values::<T>()?) {
                     *y = Element::from_f64(random::poisson(g, mean.to_f64()));
                 }
                 Ok::<(), Error>(())
@@ -297,12 +307,15 @@ impl Tensor {
         let shape = crate::shape::broadcast(self.shape(), p.shape())?;
         let lay = |t: &Tensor| t.detach().expand_data(&shape)?.contiguous_data();
         let (count, chance) = (lay(self)?, lay(p)?);
-        let out = Tensor::empty(&shape, self.dtype())?;
+        let out = self.new_empty(&shape, self.dtype())?;
         with_generator(source, |g| {
             per_float!("binomial_cpu", self.dtype(), T => {
-                let given = count.slice::<T>().iter().zip(chance.slice::<T>());
+                if !out.has_data() {
+                    return Ok(());
+                }
+                let given = count.values::<T>()?.iter().zip(chance.values::<T>()?);
                 // SAFETY: `out` was just made here.
-                for (y, (n, p)) in unsafe { out.slice_mut::<T>() }.iter_mut().zip(given) {
+                for (y, (n, p)) in unsafe { out.values_mut::<T>()? }.iter_mut().zip(given) {
                     *y = Element::from_f64(random::binomial(g, n.to_f64(), p.to_f64()));
                 }
                 Ok::<(), Error>(())

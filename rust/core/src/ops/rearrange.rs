@@ -20,12 +20,13 @@ impl Tensor {
                 strides[d] = -strides[d];
             }
         }
-        let out = Tensor::empty(self.shape(), self.dtype())?;
-        if self.numel() > 0 {
+        let out = self.new_empty(self.shape(), self.dtype())?;
+        if self.numel() > 0 && out.has_data() {
             let whole = self.alias(Layout::contiguous(&[self.layout().extent()]));
             per_dtype!(self.dtype(), T => {
                 // SAFETY: `out` was just made here.
-                copy_signed::<T>(self.shape(), whole.slice(), start, &strides, unsafe { out.slice_mut() });
+                let to = unsafe { out.values_mut()? };
+                copy_signed::<T>(self.shape(), whole.values()?, start, &strides, to);
             });
         }
         let (out, dims) = (out.laid_as(self)?, dims.to_vec());
@@ -170,8 +171,9 @@ impl Tensor {
             let op = "repeat_interleave_cpu".into();
             return Err(crate::Error::NotImplemented { op, dtype: self.dtype() });
         }
+        self.check_data_for("repeat_interleave")?;
         let counts = self.cast_data(DType::I64)?.contiguous_data()?;
-        let counts = counts.slice::<i64>();
+        let counts = counts.values::<i64>()?;
         if counts.iter().any(|&n| n < 0) {
             return Err(runtime!("repeats can not be negative"));
         }
@@ -223,11 +225,13 @@ impl Tensor {
             return Err(runtime!("{op}: input tensor must have at least 2 dimensions"));
         };
         let x = self.contiguous_data()?;
-        let out = Tensor::empty(self.shape(), self.dtype())?;
-        per_dtype!(self.dtype(), T => {
-            // SAFETY: `out` was just made here.
-            triangle::<T>(x.slice(), unsafe { out.slice_mut() }, rows, cols, k, upper);
-        });
+        let out = self.new_empty(self.shape(), self.dtype())?;
+        if out.has_data() {
+            per_dtype!(self.dtype(), T => {
+                // SAFETY: `out` was just made here.
+                triangle::<T>(x.values()?, unsafe { out.values_mut()? }, rows, cols, k, upper);
+            });
+        }
         Ok(out)
     }
 

@@ -184,7 +184,7 @@ impl Tensor {
             let (x, y) = (save.input(0), save.output(0));
             move |ctx, g| {
                 let (x, g) = (x.get(ctx)?, spread.keep(g)?);
-                if !grad_enabled() && x.all(None, false)?.item()?.to::<bool>() {
+                if !grad_enabled() && x.has_no_zero()? {
                     return grads![Some(g.mul(&spread.keep(&y.get(ctx)?)?)?.div(&x)?)];
                 }
                 grads![Some(g.mul(&x.others_product(dim)?)?)]

@@ -60,7 +60,7 @@ impl Tensor {
 
     /// Refuse an index that is not in `least..n`.
     fn check_range(index: &Tensor, least: i64, n: i64, error: impl Fn(i64) -> crate::Error) -> Result<()> {
-        match index.slice::<i64>().iter().find(|&&i| i < least || i >= n) {
+        match index.known::<i64>().iter().find(|&&i| i < least || i >= n) {
             Some(&i) => Err(error(i)),
             None => Ok(()),
         }
@@ -84,9 +84,7 @@ impl Tensor {
         let out = if self.rank() == 0 { out.alias(Layout::contiguous(&[])) } else { out };
         let (shape, dtype) = (self.layout().shape.clone(), self.dtype());
         out.record("IndexSelectBackward0", &[self], |_| {
-            move |_, g| {
-                grads![Some(Tensor::zeros(&shape, dtype)?.index_add(dim, &index, g, Scalar::Int(1))?)]
-            }
+            move |_, g| grads![Some(g.new_zeros(&shape, dtype)?.index_add(dim, &index, g, Scalar::Int(1))?)]
         })
     }
 
@@ -257,7 +255,7 @@ impl Tensor {
         let name = if value.is_wrapped() { "IndexFillBackward0" } else { "IndexFillBackward1" };
         out.record(name, &[self, value], |_| {
             // An element named twice is one element still.
-            let mut places: Vec<i64> = index.slice::<i64>().iter().map(|&i| i.rem_euclid(n)).collect();
+            let mut places: Vec<i64> = index.known::<i64>().iter().map(|&i| i.rem_euclid(n)).collect();
             places.sort_unstable();
             places.dedup();
             move |ctx, g| {
@@ -265,7 +263,8 @@ impl Tensor {
                 let zero = Tensor::full_scalar(Scalar::Int(0), g.dtype())?;
                 let dx = ctx.when(0, || wide.put(&picks, &zero, false)?.reshape(&shape))?;
                 let filled = || {
-                    let once = wide.along_dim(d, &Tensor::from_slice(&places, &[places.len()])?);
+                    let once =
+                        wide.along_dim(d, &Tensor::from_slice(&places, &[places.len()])?.on(g.device())?);
                     wide.pick(&once)?.sum(&[], false, None)
                 };
                 grads![dx, ctx.when(1, filled)?]

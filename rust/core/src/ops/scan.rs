@@ -4,7 +4,6 @@ use crate::backend::{Scan, backend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::grads;
-use crate::layout::Layout;
 use crate::ops::gather::Meet;
 use crate::shape::wrap_dim;
 use crate::tensor::{Scalar, Tensor};
@@ -67,8 +66,8 @@ impl Tensor {
     fn running(&self, scan: Scan, grad: &'static str, dim: isize) -> Result<(Tensor, Tensor)> {
         let d = wrap_dim(dim, self.rank())?;
         let x = self.contiguous_data()?;
-        let out = Tensor::empty_on(Layout::contiguous(x.shape()), x.dtype(), x.device())?;
-        let places = Tensor::empty_on(Layout::contiguous(x.shape()), DType::I64, x.device())?;
+        let out = x.new_empty(x.shape(), x.dtype())?;
+        let places = x.new_empty(x.shape(), DType::I64)?;
         backend(x.device()).scan(scan, x.raw(), d, out.raw(), Some(places.raw()))?;
         self.reordered(grad, d, out, places)
     }
@@ -95,7 +94,7 @@ impl Tensor {
 
     /// Zeros of a given shape, with this tensor's elements added at `index` along `dim`.
     pub(crate) fn place_along(&self, dim: usize, index: &Tensor, shape: &[usize]) -> Result<Tensor> {
-        let zeros = Tensor::zeros_on(Layout::contiguous(shape), self.dtype(), self.device())?;
+        let zeros = self.new_zeros(shape, self.dtype())?;
         zeros.scatter(dim as isize, index, self, Meet::Add)
     }
 
@@ -108,9 +107,16 @@ impl Tensor {
     fn scan(&self, scan: Scan, dim: isize, dtype: Option<DType>) -> Result<Tensor> {
         let wide = if self.dtype().is_float() { self.widened()? } else { self.cast_data(DType::I64)? };
         let x = wide.contiguous_data()?;
-        let out = Tensor::empty_on(Layout::contiguous(x.shape()), x.dtype(), x.device())?;
+        let out = x.new_empty(x.shape(), x.dtype())?;
         backend(x.device()).scan(scan, x.raw(), dim as usize, out.raw(), None)?;
         out.cast_data(dtype.unwrap_or(self.dtype()))
+    }
+}
+
+impl Tensor {
+    /// Whether a product may be divided by its factors; of unknown ones it may.
+    pub(crate) fn has_no_zero(&self) -> Result<bool> {
+        Ok(!self.has_data() || self.all(None, false)?.item()?.to())
     }
 }
 
@@ -121,7 +127,7 @@ fn cumprod_backward(x: &Tensor, y: &Tensor, g: &Tensor, dim: isize) -> Result<Te
         return Ok(g.clone());
     }
     let tail = |t: &Tensor| t.flip(&[dim])?.cumsum(dim, None)?.flip(&[dim]);
-    if x.all(None, false)?.item()?.to::<bool>() {
+    if x.has_no_zero()? {
         return tail(&g.mul(y)?)?.div(x);
     }
     let n = x.shape()[dim as usize] as isize;

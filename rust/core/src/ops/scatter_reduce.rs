@@ -218,8 +218,9 @@ impl Tensor {
 
     /// How many elements met at each place, at least 1.
     fn meetings(&self, dim: isize, index: &Tensor, include_self: bool) -> Result<Tensor> {
-        let start = Tensor::full(self.shape(), Scalar::Int(include_self.into()), self.dtype())?;
-        let ones = Tensor::ones(index.shape(), self.dtype())?;
+        let start =
+            Tensor::full(self.shape(), Scalar::Int(include_self.into()), self.dtype())?.on(self.device())?;
+        let ones = Tensor::ones(index.shape(), self.dtype())?.on(self.device())?;
         start.scatter(dim, index, &ones, Meet::Add)?.clamp_min(Scalar::Int(1))
     }
 
@@ -244,7 +245,7 @@ impl Tensor {
             ctx.when(0, || self.ones_like()?.reduce_at(NAME, dim, index, src, Reduce::Prod, true)?.mul(g))?;
         let theirs = ctx.when(1, || {
             let is_zero = src.eq(&zero)?;
-            let zeros = Tensor::zeros_on(Layout::contiguous(self.shape()), DType::I64, self.device())?
+            let zeros = self.new_zeros(self.shape(), DType::I64)?
                 .scatter(dim, index, &is_zero.to_dtype(DType::I64)?, Meet::Add)?
                 .gather(dim, index)?;
             let single = is_zero.logical_and(&zeros.eq(&one)?)?;
@@ -258,7 +259,7 @@ impl Tensor {
             )?;
             let by_division = g.mul(product)?.gather(dim, index)?.div(&src.masked_fill(&is_zero, &one)?)?;
             let found = Tensor::choose(&single, &g.mul(&others)?.gather(dim, index)?, &by_division)?;
-            if grad_enabled() && zeros.gt(&one)?.any(None, false)?.item()?.to::<bool>() {
+            if grad_enabled() && zeros.has_data() && zeros.gt(&one)?.any(None, false)?.item()?.to::<bool>() {
                 return found.detach_data().record("DelayedError", &[&found], |_| {
                     move |_, _| {
                         Err(runtime!(
@@ -289,13 +290,16 @@ impl Tensor {
         let (layout, stride) = out.along("scatter", d, index, Some(src))?;
         let n = self.shape().get(d).copied().unwrap_or(1);
         let checked = self.checked_index("scatter", index, d, n)?;
+        if !out.has_data() {
+            return out.cast_data(dtype);
+        }
         let src = src.detach().cut_to(index.shape())?.cast_data(work)?.contiguous_data()?;
         let whole = out.alias(Layout::contiguous(&[out.numel()]));
         let identity = reduce.identity(work);
         per_dtype!(work, T => {
             // SAFETY: `out` was just made here.
-            let x = unsafe { whole.slice_mut::<T>() };
-            let (index, src) = (checked.slice(), src.slice::<T>());
+            let x = unsafe { whole.values_mut::<T>()? };
+            let (index, src) = (checked.values()?, src.values::<T>()?);
             if !include_self {
                 let empty = identity.to::<T>();
                 scatter(x, &layout, stride, index, src, |a, _| *a = empty);

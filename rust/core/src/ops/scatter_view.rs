@@ -31,7 +31,7 @@ impl Tensor {
         let part = part.to_string();
         out.record(name, &[self, src], |_| {
             move |ctx, g| {
-                let nothing = || Tensor::zeros(&shape, g.dtype());
+                let nothing = || g.new_zeros(&shape, g.dtype());
                 let dx = ctx.when(0, || g.scatter_view(name, &part, &nothing()?, take.clone()))?;
                 grads![dx, ctx.when(1, || take(g))?]
             }
@@ -74,7 +74,7 @@ impl Tensor {
             move |ctx, g| {
                 let part = take(g)?;
                 let dx = ctx.when(0, || {
-                    let nothing = Tensor::zeros(&shape, g.dtype())?;
+                    let nothing = g.new_zeros(&shape, g.dtype())?;
                     nothing.scatter_view("AsStridedScatterBackward0", "slice", &part, take.clone())
                 })?;
                 grads![dx, Some(part)]

@@ -3,7 +3,7 @@
 use crate::backend::cpu::search::places;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::ops::promote::result_type;
+use crate::ops::promote::{common_device, result_type};
 use crate::shape::show;
 use crate::tensor::{Scalar, Tensor, no_grad};
 use crate::{per_dtype, runtime};
@@ -63,30 +63,33 @@ impl Tensor {
                 ));
             }
             let sorter = sorter.contiguous_data()?;
-            if sorter.slice::<i64>().iter().any(|&i| i < 0 || i >= width as i64) {
+            if sorter.known::<i64>().iter().any(|&i| i < 0 || i >= width as i64) {
                 return Err(runtime!("{name}: sorter index out of range"));
             }
         }
-        let out = Tensor::empty(values.shape(), DType::I64)?;
+        let out = self.new_empty(values.shape(), DType::I64)?;
         let (row, values) = (self.contiguous_data()?, values.contiguous_data()?);
         let order = sorter.map(Tensor::contiguous_data).transpose()?;
         let per_row = (self.rank() > 1).then(|| values.shape()[values.rank() - 1].max(1));
-        per_dtype!(row.dtype(), T => {
-            let order = order.as_ref().map(Tensor::slice::<i64>);
-            // SAFETY: `out` was just made here.
-            let to = unsafe { out.slice_mut() };
-            places::<T>(row.slice(), width, order, values.slice(), per_row, right, to);
-        });
+        if out.has_data() {
+            per_dtype!(row.dtype(), T => {
+                let order = order.as_ref().map(Tensor::values::<i64>).transpose()?;
+                // SAFETY: `out` was just made here.
+                let to = unsafe { out.values_mut()? };
+                places::<T>(row.values()?, width, order, values.values()?, per_row, right, to);
+            });
+        }
         if int32 { out.cast_data(DType::I32) } else { Ok(out) }
     }
 
     /// Whether each element is among those of `test`.
     pub fn isin(elements: &Tensor, test: &Tensor, invert: bool) -> Result<Tensor> {
-        let dtype = result_type(&[elements, test]);
-        let (x, test) = (elements.detach().to_dtype(dtype)?, test.detach().to_dtype(dtype)?);
+        let (dtype, device) = (result_type(&[elements, test]), common_device(&[elements, test])?);
+        let (x, test) =
+            (elements.detach().to_dtype(dtype)?.on(device)?, test.detach().to_dtype(dtype)?.on(device)?);
         no_grad(|| {
             if test.numel() == 0 {
-                return Tensor::full(x.shape(), Scalar::Bool(invert), DType::Bool);
+                return Tensor::full(x.shape(), Scalar::Bool(invert), DType::Bool)?.on(x.device());
             }
             let (sorted, _) = test.reshape(&[test.numel()])?.sort(0, false, None)?;
             let at = sorted.searchsorted(&x, false, false, None)?;
@@ -101,8 +104,11 @@ impl Tensor {
         if size < 0 {
             return Err(runtime!("nonzero_static: 'size' must be an non-negative integer"));
         }
-        let found = self.nonzero()?;
         let out = Tensor::full(&[size as usize, self.rank()], Scalar::Int(fill), DType::I64)?;
+        if !self.has_data() {
+            return out.on(self.device());
+        }
+        let found = self.nonzero()?;
         let n = found.shape()[0].min(size as usize);
         out.alias(out.layout().slice(0, 0, n, 1)).write(&found.alias(found.layout().slice(0, 0, n, 1)))?;
         Ok(out)

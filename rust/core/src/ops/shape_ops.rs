@@ -12,7 +12,7 @@ impl Tensor {
     /// `window` of a zeroed tensor of `shape` set to this one: the derivative of taking such a window.
     /// `window` is laid out on a row-major tensor of that shape.
     pub(crate) fn embed(&self, shape: &[usize], window: Layout) -> Result<Tensor> {
-        let out = Tensor::zeros_on(Layout::contiguous(shape), self.dtype(), self.device())?;
+        let out = self.new_zeros(shape, self.dtype())?;
         out.alias(window.clone()).write(self)?;
         out.record("EmbedBackward0", &[self], |_| {
             move |_, g| {
@@ -347,17 +347,18 @@ impl Tensor {
         join: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
     ) -> Result<Vec<Tensor>> {
         let shapes: Vec<Dims> = outs.iter().map(|t| t.layout().shape.clone()).collect();
-        let dtype = self.dtype();
+        let (dtype, device) = (self.dtype(), self.device());
         let whole = self.layout().shape.clone();
         Tensor::record_all(outs, name, &[self], |_| {
             move |_, g| {
+                let zeros = |shape: &Dims| Tensor::zeros_on(Layout::contiguous(shape), dtype, device);
                 if shapes.is_empty() {
-                    return grads![Some(Tensor::zeros(&whole, dtype)?)];
+                    return grads![Some(zeros(&whole)?)];
                 }
                 let parts: Vec<Tensor> = g
                     .iter()
                     .zip(&shapes)
-                    .map(|(g, shape)| g.clone().map_or_else(|| Tensor::zeros(shape, dtype), Ok))
+                    .map(|(g, shape)| g.clone().map_or_else(|| zeros(shape), Ok))
                     .collect::<Result<_>>()?;
                 grads![Some(join(&parts)?)]
             }

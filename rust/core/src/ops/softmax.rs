@@ -4,7 +4,6 @@ use crate::backend::{Soft, backend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::grads;
-use crate::layout::Layout;
 use crate::shape::wrap_dim;
 use crate::tensor::{Tensor, grad_enabled};
 
@@ -38,7 +37,7 @@ impl Tensor {
             return Err(Error::NotImplemented { op: op.into(), dtype: x.dtype() });
         }
         let wide = x.widened()?.contiguous_data()?;
-        let out = Tensor::empty_on(Layout::contiguous(x.shape()), wide.dtype(), x.device())?;
+        let out = x.new_empty(x.shape(), wide.dtype())?;
         backend(x.device()).softmax(kind, wide.raw(), dim, out.raw())?;
         let grad = match kind {
             Soft::Plain => "SoftmaxBackward0",
@@ -61,7 +60,7 @@ fn backward(kind: Soft, y: &Tensor, g: &Tensor, dim: usize) -> Result<Tensor> {
         };
     }
     let (wide, dy) = (y.widened()?.contiguous_data()?, g.widened()?.contiguous_data()?);
-    let dx = Tensor::empty_on(Layout::contiguous(y.shape()), wide.dtype(), y.device())?;
+    let dx = y.new_empty(y.shape(), wide.dtype())?;
     backend(y.device()).softmax_backward(kind, wide.raw(), dy.raw(), dim, dx.raw())?;
     dx.cast_data(y.dtype())
 }

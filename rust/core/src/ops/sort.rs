@@ -50,8 +50,8 @@ impl Tensor {
             // A zero-dim tensor has one element; PyTorch gives it even if none is asked for.
             return self.order(dim, 1, descending);
         }
-        let values = Tensor::empty_on(Layout::contiguous(&shape), self.dtype(), self.device())?;
-        let places = Tensor::empty_on(Layout::contiguous(&shape), DType::I64, self.device())?;
+        let values = self.new_empty(&shape, self.dtype())?;
+        let places = self.new_empty(&shape, DType::I64)?;
         backend(self.device()).order(self.raw(), dim, descending, values.raw(), places.raw())?;
         Ok((values, places))
     }

@@ -225,10 +225,11 @@ impl Tensor {
             return Err(runtime!("minlength should be >= 0"));
         };
         if self.rank() == 1 && self.numel() == 0 {
-            return Tensor::zeros(&[least], DType::I64);
+            return self.new_zeros(&[least], DType::I64);
         }
+        self.check_data_for("bincount")?;
         let index = self.cast_data(DType::I64)?.contiguous_data()?;
-        let index = index.slice::<i64>();
+        let index = index.values::<i64>()?;
         if self.rank() != 1 || index.iter().any(|&i| i < 0) {
             return Err(runtime!("bincount only supports 1-d non-negative integral inputs."));
         }
@@ -236,7 +237,7 @@ impl Tensor {
         let Some(weights) = weights else {
             let out = Tensor::zeros(&[size], DType::I64)?;
             // SAFETY: `out` was just made here.
-            let counts = unsafe { out.slice_mut::<i64>() };
+            let counts = unsafe { out.values_mut::<i64>()? };
             index.iter().for_each(|&i| counts[i as usize] += 1);
             return Ok(out);
         };
@@ -248,8 +249,8 @@ impl Tensor {
         let out = Tensor::zeros(&[size], dtype)?;
         per_float!("bincount_cpu", dtype, T => {
             // SAFETY: `out` was just made here.
-            let sums = unsafe { out.slice_mut::<T>() };
-            for (&i, &v) in index.iter().zip(values.slice::<T>()) {
+            let sums = unsafe { out.values_mut::<T>()? };
+            for (&i, &v) in index.iter().zip(values.values::<T>()?) {
                 sums[i as usize] = add(sums[i as usize], v);
             }
         });

@@ -172,11 +172,11 @@ impl Tensor {
 
     /// The derivative of `as_strided`: add each element of the window's gradient at its place in a zeroed whole.
     pub(crate) fn unstride(&self, window: &Layout, whole: &Layout) -> Result<Tensor> {
-        let out = Tensor::zeros(&[window.extent().max(whole.extent())], self.dtype())?;
+        let out = self.new_zeros(&[window.extent().max(whole.extent())], self.dtype())?;
         let g = self.contiguous_data()?;
-        crate::per_float!("as_strided_backward", self.dtype(), T => {
+        crate::per_float!("as_strided_backward", self.dtype(), T => if out.has_data() {
             // SAFETY: `out` was just made here.
-            let (to, from) = (unsafe { out.slice_mut::<T>() }, g.slice::<T>());
+            let (to, from) = (unsafe { out.values_mut::<T>()? }, g.values::<T>()?);
             let mut i = 0;
             crate::strided::for_each_offset(window, |at| {
                 to[at] = <T as crate::dtype::Float>::narrow(
@@ -198,7 +198,7 @@ impl Tensor {
 
     /// The elements at the places `whole` gives them, in a fresh storage; places that it does not name hold zeros.
     pub(crate) fn restride(&self, whole: &Layout) -> Result<Tensor> {
-        let room = Tensor::zeros(&[whole.extent()], self.dtype())?;
+        let room = self.new_zeros(&[whole.extent()], self.dtype())?;
         room.alias(whole.clone()).write(self)?;
         let shape = self.layout().shape.clone();
         let whole_layout = whole.clone();

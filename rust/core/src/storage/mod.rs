@@ -42,6 +42,8 @@ struct Inner {
 
 enum Bytes {
     Own(cpu::Block),
+    /// How many there would be: the meta device has no memory.
+    Absent(usize),
     /// The memory of another storage under a version of its own.
     Of(Storage),
 }
@@ -49,13 +51,20 @@ enum Bytes {
 impl Storage {
     /// Uninitialised memory (zeroed where the allocator gives it so).
     pub fn empty(bytes: usize, device: Device) -> Result<Storage> {
-        let held = if device == Device::Meta { 0 } else { bytes };
-        Ok(Self::of(cpu::Block::allocate(held)?, device))
+        Self::made(bytes, device, cpu::Block::allocate)
     }
 
     pub fn zeroed(bytes: usize, device: Device) -> Result<Storage> {
-        let held = if device == Device::Meta { 0 } else { bytes };
-        Ok(Self::of(cpu::Block::zeroed(held)?, device))
+        Self::made(bytes, device, cpu::Block::zeroed)
+    }
+
+    #[inline]
+    fn made(bytes: usize, device: Device, block: impl Fn(usize) -> Result<cpu::Block>) -> Result<Storage> {
+        let held = match device {
+            Device::Cpu => Bytes::Own(block(bytes)?),
+            Device::Meta => Bytes::Absent(bytes),
+        };
+        Ok(Self::of(held, device))
     }
 
     /// Memory that somebody else owns, a NumPy array say; `owner` is dropped with the last handle.
@@ -63,31 +72,22 @@ impl Storage {
     /// # Safety
     /// `ptr` must stay valid for reads and writes of `bytes` bytes as long as `owner` lives.
     pub unsafe fn foreign(ptr: NonNull<u8>, bytes: usize, owner: Box<dyn Any + Send + Sync>) -> Storage {
-        Self::of(cpu::Block::foreign(ptr, bytes, owner), Device::Cpu)
+        Self::of(Bytes::Own(cpu::Block::foreign(ptr, bytes, owner)), Device::Cpu)
     }
 
-    fn of(block: cpu::Block, device: Device) -> Storage {
-        Storage(Arc::new(Inner { bytes: Bytes::Own(block), device, version: AtomicU32::new(0) }))
+    fn of(bytes: Bytes, device: Device) -> Storage {
+        Storage(Arc::new(Inner { bytes, device, version: AtomicU32::new(0) }))
     }
 
     /// The same memory under another version counter: what `Tensor.data` writes, autograd does not see.
     pub fn unversioned(&self) -> Storage {
-        let bytes = Bytes::Of(Storage(self.root().clone()));
-        Storage(Arc::new(Inner { bytes, device: self.device(), version: AtomicU32::new(0) }))
+        Self::of(Bytes::Of(Storage(self.root().clone())), self.device())
     }
 
     fn root(&self) -> &Arc<Inner> {
         match &self.0.bytes {
-            Bytes::Own(_) => &self.0,
+            Bytes::Own(_) | Bytes::Absent(_) => &self.0,
             Bytes::Of(other) => other.root(),
-        }
-    }
-
-    #[inline]
-    fn block(&self) -> &cpu::Block {
-        match &self.0.bytes {
-            Bytes::Own(block) => block,
-            Bytes::Of(other) => other.block(),
         }
     }
 
@@ -98,7 +98,11 @@ impl Storage {
 
     #[inline]
     pub fn len(&self) -> usize {
-        self.block().len()
+        match &self.0.bytes {
+            Bytes::Own(block) => block.len(),
+            Bytes::Absent(bytes) => *bytes,
+            Bytes::Of(other) => other.len(),
+        }
     }
 
     #[inline]
@@ -107,9 +111,22 @@ impl Storage {
     }
 
     /// The first byte. Reading or writing through it is the caller's unsafe act.
+    ///
+    /// # Panics
+    /// On the meta device, where no pointer would be one to memory: ops ask `has_data` before.
     #[inline]
     pub fn ptr(&self) -> *mut u8 {
-        self.block().ptr()
+        match &self.0.bytes {
+            Bytes::Own(block) => block.ptr(),
+            Bytes::Absent(_) => panic!("a meta tensor has no memory"),
+            Bytes::Of(other) => other.ptr(),
+        }
+    }
+
+    /// Whether there is memory.
+    #[inline]
+    pub fn has_data(&self) -> bool {
+        self.0.device != Device::Meta
     }
 
     /// How many writes there were. A saved tensor remembers it and `backward` compares.
@@ -135,7 +152,7 @@ impl Storage {
 
     /// Whether this handle is the only one: its memory may be reused in place.
     pub fn is_unique(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 && matches!(self.0.bytes, Bytes::Own(_))
+        Arc::strong_count(&self.0) == 1 && !matches!(self.0.bytes, Bytes::Of(_))
     }
 }
 

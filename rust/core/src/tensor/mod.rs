@@ -14,11 +14,11 @@ pub use meta::{Creation, Meta, State, View};
 pub use tape::{Ctx, Edge, GradMode, Grads, Node, OutputMeta, Save, Saved, grad_enabled, no_grad};
 
 use crate::dtype::{DType, Element};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::runtime;
 use crate::shape::Dims;
 use crate::storage::{Device, Storage};
+use crate::{missing, runtime};
 
 #[derive(Clone)]
 pub struct Tensor(Arc<Inner>);
@@ -48,9 +48,7 @@ impl Tensor {
     #[inline]
     pub fn new(storage: Storage, layout: Layout, dtype: DType) -> Tensor {
         debug_assert!(
-            storage.device() == Device::Meta
-                || layout.numel() == 0
-                || layout.extent() * dtype.size() <= storage.len(),
+            layout.numel() == 0 || layout.extent() * dtype.size() <= storage.len(),
             "layout {layout:?} of {dtype} reaches past {storage:?}"
         );
         Inner::bare(storage, layout, dtype, false, tape::inference_enabled())
@@ -175,43 +173,75 @@ impl Tensor {
         unsafe { self.0.storage.ptr().cast::<T>().add(self.0.layout.offset) }
     }
 
-    /// The elements of a contiguous tensor.
+    /// The elements of a contiguous tensor; an error on the meta device.
     #[inline]
-    pub fn slice<T: Element>(&self) -> &[T] {
-        assert!(
-            self.dtype() == T::DTYPE && self.is_contiguous(),
-            "slice of {} {:?}",
-            self.dtype(),
-            self.layout()
-        );
+    pub fn values<T: Element>(&self) -> Result<&[T]> {
+        self.check_data()?;
+        self.check_whole(T::DTYPE);
         // SAFETY: contiguous, inside the storage, of type T; bytes of a bool tensor are 0 or 1.
-        unsafe { std::slice::from_raw_parts(self.ptr::<T>(), self.numel()) }
+        Ok(unsafe { std::slice::from_raw_parts(self.ptr::<T>(), self.numel()) })
     }
 
-    /// The elements of a contiguous tensor that an op has just made and nobody else holds.
+    /// The same where they are only checked: none on the meta device, where such checks are left out.
+    #[inline]
+    pub fn known<T: Element>(&self) -> &[T] {
+        self.values().unwrap_or(&[])
+    }
+
+    /// As `values`, of a tensor that an op has just made and nobody else holds.
     ///
     /// # Safety
     /// No other slice of this storage may be alive.
     #[allow(clippy::mut_from_ref)]
     #[inline]
-    pub unsafe fn slice_mut<T: Element>(&self) -> &mut [T] {
+    pub unsafe fn values_mut<T: Element>(&self) -> Result<&mut [T]> {
+        self.check_data()?;
+        self.check_whole(T::DTYPE);
+        // SAFETY: as in `values`, and the caller vouches that no other slice is alive.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.ptr::<T>(), self.numel()) })
+    }
+
+    #[inline]
+    fn check_whole(&self, dtype: DType) {
         assert!(
-            self.dtype() == T::DTYPE && self.is_contiguous(),
-            "slice_mut of {} {:?}",
+            self.dtype() == dtype && self.is_contiguous(),
+            "{dtype} values of {} {:?}",
             self.dtype(),
             self.layout()
         );
-        // SAFETY: as in `slice`, and the caller vouches that no other slice is alive.
-        unsafe { std::slice::from_raw_parts_mut(self.ptr::<T>(), self.numel()) }
+    }
+
+    /// For tests: `values` of a tensor that is known to have some.
+    #[cfg(test)]
+    pub fn slice<T: Element>(&self) -> &[T] {
+        self.values().expect("on the CPU")
+    }
+
+    /// Whether there is memory behind the shape: an op on the meta device has nothing to compute.
+    #[inline]
+    pub fn has_data(&self) -> bool {
+        self.storage().has_data()
+    }
+
+    /// Refuse a meta tensor where numbers are needed.
+    #[inline]
+    pub fn check_data(&self) -> Result<()> {
+        if self.has_data() { Ok(()) } else { Err(missing!("Cannot copy out of meta tensor; no data!")) }
+    }
+
+    /// The same for an op whose result has a shape, or is a Python value, that depends on the numbers.
+    pub(crate) fn check_data_for(&self, op: &'static str) -> Result<()> {
+        if self.has_data() { Ok(()) } else { Err(Error::Unsupported { op, device: "meta" }) }
     }
 
     /// One element, as a number.
-    pub fn element(&self, index: &[usize]) -> Scalar {
+    pub fn element(&self, index: &[usize]) -> Result<Scalar> {
+        self.check_data()?;
         let at: usize = index.iter().zip(self.strides()).map(|(i, s)| i * s).sum();
-        crate::per_dtype!(self.dtype(), T => {
+        Ok(crate::per_dtype!(self.dtype(), T => {
             // SAFETY: an index inside the shape stays inside the storage.
             Scalar::from_element(unsafe { *self.ptr::<T>().add(at) })
-        })
+        }))
     }
 
     /// The only element: `Tensor.item()`.
@@ -219,10 +249,10 @@ impl Tensor {
         if self.numel() != 1 {
             return Err(runtime!("a Tensor with {} elements cannot be converted to Scalar", self.numel()));
         }
-        if self.device() == Device::Meta {
+        if !self.has_data() {
             return Err(runtime!("Tensor.item() cannot be called on meta tensors"));
         }
-        Ok(self.element(&Dims::from_elem(0, self.rank())))
+        self.element(&Dims::from_elem(0, self.rank()))
     }
 
     /// Another layout on the same storage, without history: the raw material of views.

@@ -119,10 +119,6 @@ impl Number {
 }
 
 impl Backend for Cpu {
-    fn name(&self) -> &'static str {
-        "cpu"
-    }
-
     fn factor(&self, how: Factor, ins: &[View], outs: &[View]) -> Result<()> {
         linalg::factor(how, ins, outs)
     }

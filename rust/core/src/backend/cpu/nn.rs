@@ -104,8 +104,8 @@ impl<'a> NormGrads<'a> {
 }
 
 impl Nn for Cpu {
-    fn device(&self) -> &'static str {
-        "cpu"
+    fn lacks(&self, op: &'static str) -> Result<()> {
+        Err(Error::Unsupported { op, device: "cpu" })
     }
 
     fn conv2d(&self, d: Conv2d, x: View, weight: View, bias: Option<View>, y: View) -> Result<()> {

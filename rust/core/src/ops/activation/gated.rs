@@ -146,12 +146,15 @@ impl Tensor {
         }
         let x = self.contiguous_data()?;
         let (noise, value) =
-            (Tensor::empty(self.shape(), self.dtype())?, Tensor::empty(self.shape(), self.dtype())?);
+            (self.new_empty(self.shape(), self.dtype())?, self.new_empty(self.shape(), self.dtype())?);
         with_generator(source, |g| {
             per_float!("rrelu_with_noise_out_cpu", self.dtype(), T => {
+                if !value.has_data() {
+                    return Ok(());
+                }
                 // SAFETY: both were just made here.
-                let (noise, value) = unsafe { (noise.slice_mut::<T>(), value.slice_mut::<T>()) };
-                for ((&x, noise), value) in x.slice::<T>().iter().zip(noise).zip(value) {
+                let (noise, value) = unsafe { (noise.values_mut::<T>()?, value.values_mut::<T>()?) };
+                for ((&x, noise), value) in x.values::<T>()?.iter().zip(noise).zip(value) {
                     let at = x.to_f64();
                     if at <= 0.0 {
                         *noise = T::from_f64(g.unit() * (upper - lower) + lower);

@@ -9,7 +9,7 @@ use crate::backend::backend;
 use crate::backend::nn::{Edge, Grid, Touch};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::layout::Layout;
+use crate::ops::promote::check_devices;
 use crate::shape::{Dims, show};
 use crate::tensor::{Scalar, Tensor, grad_enabled, no_grad};
 use crate::{autocast, grads, runtime};
@@ -21,7 +21,7 @@ type Both = [Option<Tensor>; 2];
 fn fused(d: Grid, x: &Tensor, grid: &Tensor, g: &Tensor, wanted: [bool; 2]) -> Result<Both> {
     let out = |t: &Tensor, wanted: bool| -> Result<Option<Tensor>> {
         let dtype = crate::ops::wide::wide_dtype(t.dtype());
-        wanted.then(|| Tensor::zeros_on(Layout::contiguous(t.shape()), dtype, t.device())).transpose()
+        wanted.then(|| t.new_zeros(t.shape(), dtype)).transpose()
     };
     let (dx, dgrid) = (out(x, wanted[0])?, out(grid, wanted[1])?);
     let (x, grid, g) = (x.wide()?, grid.wide()?, g.wide()?);
@@ -37,6 +37,7 @@ impl Tensor {
     pub fn grid_sampler(&self, grid: &Tensor, mode: i64, padding: i64, align: bool) -> Result<Tensor> {
         autocast!("grid_sampler"; x = self, grid = grid => x.grid_sampler(&grid, mode, padding, align));
         let d = self.check_grid(grid, mode, padding, align)?;
+        check_devices(self.device(), [grid.device()])?;
         let mut shape = Dims::from_slice(&self.shape()[..2]);
         shape.extend_from_slice(&grid.shape()[1..=d.dims]);
         let out = self.wide_out(&shape)?;
@@ -149,7 +150,7 @@ impl Tensor {
             return Err(runtime!("linspace: number of steps must be non-negative"));
         }
         let image: Vec<usize> = image.iter().map(|&n| n as usize).collect();
-        let base = base_grid(&image, align, self.dtype())?;
+        let base = base_grid(&image, align, self.dtype())?.on(self.device())?;
         let mut shape = Dims::from_slice(&self.shape()[..1]);
         shape.extend_from_slice(&image);
         shape.push(self.shape()[1]);
@@ -186,7 +187,7 @@ fn base_grid(image: &[usize], align: bool, dtype: DType) -> Result<Tensor> {
 
 /// A 0-dim tensor of the dtype of `like`.
 fn number(value: f64, like: &Tensor) -> Result<Tensor> {
-    Tensor::full_scalar(Scalar::Float(value), like.dtype())
+    Tensor::full_scalar(Scalar::Float(value), like.dtype())?.on(like.device())
 }
 
 #[cfg(test)]

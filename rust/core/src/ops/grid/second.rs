@@ -62,7 +62,9 @@ impl Places {
         let mut rest = rate.clone();
         let mut at = vec![Vec::with_capacity(count); taps];
         let mut inside = vec![Vec::with_capacity(count); taps];
-        for point in given.slice::<f64>().chunks_exact(d.dims) {
+        // Without data any point will do.
+        let given = if given.has_data() { given } else { Tensor::zeros(given.shape(), crate::DType::F64)? };
+        for point in given.values::<f64>()?.chunks_exact(d.dims) {
             let axes = d.axes(point);
             for (c, &coordinate) in point.iter().enumerate() {
                 let axis = axes[2 - c];
@@ -84,9 +86,12 @@ impl Places {
         }
         let shape = [d.n, d.points];
         let real = |all: Vec<Vec<f64>>| -> Result<Vec<Tensor>> {
-            all.iter().map(|v| Tensor::from_slice(v, &shape)?.cast_data(grid.dtype())).collect()
+            all.iter()
+                .map(|v| Tensor::from_slice(v, &shape)?.cast_data(grid.dtype())?.on(grid.device()))
+                .collect()
         };
-        let at = at.iter().map(|v| Tensor::from_slice(v, &[d.n, 1, d.points])).collect::<Result<_>>()?;
+        let at = at.iter().map(|v| Tensor::from_slice(v, &[d.n, 1, d.points])?.on(grid.device()));
+        let at = at.collect::<Result<_>>()?;
         Ok(Places { rate: real(rate)?, rest: real(rest)?, at, inside: real(inside)? })
     }
 }
@@ -103,9 +108,9 @@ pub(super) fn composed(d: Grid, x: &Tensor, grid: &Tensor, g: &Tensor, wanted: [
     let axes: Vec<Weights> = (0..d.dims).map(each).collect::<Result<_>>()?;
     let (image, g) = (x.reshape(&[n, c, d.plane()])?, g.reshape(&[n, c, p])?);
     let per = coefficients(d.touch).len();
-    let mut dx = wanted[0].then(|| Tensor::zeros(&[n, c, d.plane()], x.dtype())).transpose()?;
+    let mut dx = wanted[0].then(|| x.new_zeros(&[n, c, d.plane()], x.dtype())).transpose()?;
     let mut dgrid: Vec<Tensor> =
-        (0..d.dims).map(|_| Tensor::zeros(&[n, p], grid.dtype())).collect::<Result<_>>()?;
+        (0..d.dims).map(|_| grid.new_zeros(&[n, p], grid.dtype())).collect::<Result<_>>()?;
     for (tap, (at, inside)) in places.at.iter().zip(&places.inside).enumerate() {
         let digit = |a: usize| tap / per.pow(a as u32) % per;
         // The product of the weights, with the slope in place of the weight of `sloped`.

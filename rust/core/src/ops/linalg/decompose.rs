@@ -2,7 +2,6 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::layout::Layout;
 use crate::tensor::{Scalar, Tensor, no_grad};
 use crate::{grads, runtime};
 
@@ -24,9 +23,7 @@ impl Tensor {
         if self.numel() == 0 {
             let (m, n) = self.matrix_size();
             // A product like the one below, so that autocast treats it alike.
-            let side = |shape: &[usize]| {
-                Tensor::empty_on(Layout::contiguous(&self.batch_and(shape)), self.dtype(), self.device())
-            };
+            let side = |shape: &[usize]| self.new_empty(&self.batch_and(shape), self.dtype());
             let empty = side(&[n, m.min(n)])?.matmul(&side(&[m.min(n), m])?)?;
             return self.pinv_record("LinalgPinvBackward0", empty);
         }
@@ -80,16 +77,21 @@ impl Tensor {
         let x = if half { self.cast_data(DType::F32)? } else { self.clone() };
         let norm = x.abs()?.sum(&[-1], false, None)?.amax(&[-1], false)?.cast_data(DType::F64)?;
         let norms = norm.contiguous_data()?;
+        // Without data no matrix is squared: the shape is the same.
         let counts: Vec<f64> = norms
-            .slice::<f64>()
+            .known::<f64>()
             .iter()
             .map(|&x| if x.is_finite() && x > 1.0 { x.log2().ceil() } else { 0.0 })
             .collect();
         let most = counts.iter().fold(0.0f64, |a, &b| a.max(b)) as usize;
-        let counts = Tensor::from_slice(&counts, norm.shape())?.unsqueeze(-1)?.unsqueeze(-1)?;
+        let counts = match x.has_data() {
+            true => Tensor::from_slice(&counts, norm.shape())?,
+            false => norm,
+        };
+        let counts = counts.unsqueeze(-1)?.unsqueeze(-1)?;
         let scale = counts.neg()?.exp2()?.cast_data(x.dtype())?;
         let scaled = x.mul(&scale)?;
-        let eye = Tensor::eye(n, n, x.dtype())?;
+        let eye = Tensor::eye(n, n, x.dtype())?.on(x.device())?;
         // Horner's scheme: I + x (I + x/2 (I + x/3 (...))).
         let mut sum = eye.expand(x.shape())?;
         for i in (1..=TERMS).rev() {

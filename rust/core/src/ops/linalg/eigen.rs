@@ -17,7 +17,7 @@ fn skew(x: &Tensor) -> Result<Tensor> {
 fn gaps(x: &Tensor, diagonal: f64) -> Result<Tensor> {
     let n = x.shape().last().copied().unwrap_or(0);
     let away = x.unsqueeze(-2)?.sub(&x.unsqueeze(-1)?)?;
-    let own = Tensor::eye(n, n, DType::Bool)?;
+    let own = Tensor::eye(n, n, DType::Bool)?.on(x.device())?;
     Tensor::choose(&own, &Tensor::full_scalar(Scalar::Float(diagonal), x.dtype())?, &away)
 }
 
@@ -52,7 +52,7 @@ impl Tensor {
                 "The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues (error code: {code})."
             )
         })?;
-        let v = if keep { v } else { Tensor::empty(&[0], self.dtype())? };
+        let v = if keep { v } else { self.new_empty(&[0], self.dtype())? };
         Tensor::record_all(vec![w, v], "LinalgEighBackward0", &[self], |save| {
             let (w, v) = (save.output(0), save.output(1));
             move |ctx, g| {
@@ -101,7 +101,7 @@ impl Tensor {
                 )
             }
         })?;
-        let none = || Tensor::empty(&[0], self.dtype());
+        let none = || self.new_empty(&[0], self.dtype());
         let (u, vh) = if keep { (u, vh) } else { (none()?, none()?) };
         Tensor::record_all(vec![u, s, vh], "LinalgSvdBackward0", &[self], |save| {
             let (u, s, vh) = (save.output(0), save.output(1), save.output(2));

@@ -53,7 +53,7 @@ impl Tensor {
     fn unpack_lower(&self) -> Result<Tensor> {
         let (m, n) = self.matrix_size();
         let k = m.min(n);
-        self.cols_at(0, k)?.tril(-1)?.add(&Tensor::eye(m, k, self.dtype())?)
+        self.cols_at(0, k)?.tril(-1)?.add(&Tensor::eye(m, k, self.dtype())?.on(self.device())?)
     }
 
     fn unpack_upper(&self) -> Result<Tensor> {
@@ -126,7 +126,7 @@ impl Tensor {
         let m = self.matrix_size().0;
         let (p, l, u) = no_grad(|| -> Result<_> {
             let [lu, pivots, _] = self.lu_data(pivot)?;
-            let p = if pivot { self.permutation(&pivots, m)? } else { Tensor::empty(&[0], self.dtype())? };
+            let p = if pivot { self.permutation(&pivots, m)? } else { self.new_empty(&[0], self.dtype())? };
             Ok((p, lu.unpack_lower()?, lu.unpack_upper()?))
         })?;
         let kept = p.clone();
@@ -149,7 +149,7 @@ impl Tensor {
             ));
         }
         let (m, n) = self.matrix_size();
-        let none = || Tensor::empty(&[0], self.dtype());
+        let none = || self.new_empty(&[0], self.dtype());
         let p = if permutation { self.permutation(pivots, m)? } else { none()? };
         if !data {
             return Ok(vec![p, none()?, none()?]);

@@ -21,7 +21,7 @@ use crate::{missing, runtime};
 /// What a failed factorisation is called, with the number of the first matrix that failed.
 fn failed(op: &str, info: &Tensor, text: impl Fn(i32) -> String) -> Result<()> {
     let codes = info.contiguous_data()?;
-    let Some((at, &code)) = codes.slice::<i32>().iter().enumerate().find(|(_, c)| **c != 0) else {
+    let Some((at, &code)) = codes.known::<i32>().iter().enumerate().find(|(_, c)| **c != 0) else {
         return Ok(());
     };
     let element = if info.rank() > 0 { format!("(Batch element {at}): ") } else { String::new() };
@@ -110,12 +110,12 @@ impl Tensor {
 
     /// Zeros beside this tensor: `tail` after the batch.
     fn beside(&self, tail: &[usize], dtype: DType) -> Result<Tensor> {
-        Tensor::zeros_on(Layout::contiguous(&self.batch_and(tail)), dtype, self.device())
+        self.new_zeros(&self.batch_and(tail), dtype)
     }
 
     /// The identity of size `n`, repeated over the batch; the rows beyond `n` are zeros.
     fn eye_beside(&self, rows: usize, cols: usize) -> Result<Tensor> {
-        Tensor::eye(rows, cols, self.dtype())?.expand_data(&self.batch_and(&[rows, cols]))
+        Tensor::eye(rows, cols, self.dtype())?.on(self.device())?.expand_data(&self.batch_and(&[rows, cols]))
     }
 
     /// With its batch expanded to `batch`.
@@ -153,7 +153,7 @@ impl Tensor {
     /// A vector a matrix as its diagonal: `(..., n)` to `(..., n, n)`.
     fn times_eye(&self) -> Result<Tensor> {
         let n = self.shape().last().copied().unwrap_or(1);
-        self.unsqueeze(-1)?.mul(&Tensor::eye(n, n, self.dtype())?)
+        self.unsqueeze(-1)?.mul(&Tensor::eye(n, n, self.dtype())?.on(self.device())?)
     }
 }
 

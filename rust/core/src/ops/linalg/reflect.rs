@@ -16,7 +16,7 @@ impl Tensor {
     fn reflection(&self, tau: &Tensor, i: usize) -> Result<(Tensor, Tensor)> {
         let column = self.cols_at(i, i + 1)?.tril(-(i as isize) - 1)?;
         let m = column.matrix_size().0;
-        let one = Tensor::eye(m, i + 1, self.dtype())?.cols_at(i, i + 1)?;
+        let one = Tensor::eye(m, i + 1, self.dtype())?.on(self.device())?.cols_at(i, i + 1)?;
         Ok((column.add(&one)?, tau.narrow(-1, i as isize, 1)?.unsqueeze(-1)?))
     }
 
@@ -182,7 +182,7 @@ impl Tensor {
             let parts = self.geqrf()?;
             let r = parts[0].rows_at(0, k.min(m))?.triu(0)?;
             if mode == "r" {
-                return Ok((Tensor::empty(&[0], self.dtype())?, r));
+                return Ok((self.new_empty(&[0], self.dtype())?, r));
             }
             let eye = self.eye_beside(m, k)?;
             Ok((parts[0].reflect(&parts[1], &eye, false, "")?, r))

@@ -107,7 +107,8 @@ impl Tensor {
                 Scalar::Int(1),
                 Some(DType::I32),
                 false,
-            )?;
+            )?
+            .on(self.device())?;
             let swaps = pivots.ne(&own)?.sum(&[-1], false, Some(DType::I64))?;
             let odd = swaps.remainder(&Tensor::wrapped(Scalar::Int(2))?)?.to_dtype(self.dtype())?;
             Ok((lu.diagonal(0, -2, -1)?.contiguous()?, odd.mul_number(-2.0)?.add_number(1.0)?))
@@ -120,7 +121,7 @@ impl Tensor {
         self.check_real("linalg.det", true)?;
         self.check_square("linalg.det")?;
         if self.numel() == 0 && !matches!(self.dtype(), DType::F32 | DType::F64) {
-            return Tensor::ones(&self.batch_and(&[]), self.dtype());
+            return Tensor::ones(&self.batch_and(&[]), self.dtype())?.on(self.device());
         }
         let (d, sign) = self.lu_diagonal()?;
         let det = no_grad(|| d.prod(Some(-1), false, None)?.mul(&sign))?;
@@ -132,7 +133,7 @@ impl Tensor {
                 let n = a.matrix_size().0;
                 let zero = Tensor::wrapped(Scalar::Float(0.0))?;
                 let gone = det.detach().eq(&zero)?.unsqueeze(-1)?.unsqueeze(-1)?;
-                let safe = Tensor::choose(&gone, &Tensor::eye(n, n, a.dtype())?, &a)?;
+                let safe = Tensor::choose(&gone, &Tensor::eye(n, n, a.dtype())?.on(a.device())?, &a)?;
                 let inverse = safe.inv_ex(false)?.swap_remove(0).mt()?;
                 grads![Some(g.mul(&det)?.unsqueeze(-1)?.unsqueeze(-1)?.mul(&inverse)?)]
             }
@@ -180,7 +181,7 @@ impl Tensor {
                 let rest = self.matmul(&x)?.sub(b)?;
                 rest.mul(&rest)?.sum(&[-2], false, None)?
             } else {
-                Tensor::empty(&[0], self.dtype())?
+                self.new_empty(&[0], self.dtype())?
             };
             Ok((x, left))
         })?;

@@ -74,10 +74,10 @@ impl Batch {
             ));
         }
         d.states = 2 * longest + 1;
-        let labels = targets.cast_data(DType::I64)?.contiguous_data()?.slice::<i64>().to_vec();
+        let labels = targets.cast_data(DType::I64)?.contiguous_data()?.known::<i64>().to_vec();
         for (&start, &n) in starts.iter().zip(lengths) {
             if let Some(label) =
-                labels[start..start + n as usize].iter().find(|&&t| t as u64 >= d.classes as u64)
+                labels.iter().skip(start).take(n as usize).find(|&&t| t as u64 >= d.classes as u64)
             {
                 return Err(runtime!("ctc_loss: label {label} is out of range for {} classes", d.classes));
             }
@@ -96,7 +96,8 @@ impl Tensor {
         if self.dtype().is_float() || self.dtype() == DType::Bool {
             return Err(runtime!("{name} must be integral"));
         }
-        Ok(self.cast_data(DType::I64)?.contiguous_data()?.slice::<i64>().to_vec())
+        self.check_data_for("ctc_loss")?;
+        Ok(self.cast_data(DType::I64)?.contiguous_data()?.values::<i64>()?.to_vec())
     }
 
     /// `-ln P(text)` for log-probabilities (T, N, C) or (T, C) and the labels of each sample, (N, S) or in one row.
@@ -144,7 +145,8 @@ impl Tensor {
             Reduction::Sum => each.sum(&[], false, None),
             Reduction::Mean => {
                 let lengths: Vec<f64> = target_lengths.iter().map(|&n| n.max(1) as f64).collect();
-                let lengths = Tensor::from_slice(&lengths, &[n])?.cast_data(self.dtype())?;
+                let lengths =
+                    Tensor::from_slice(&lengths, &[n])?.cast_data(self.dtype())?.on(self.device())?;
                 each.div(&lengths)?.mean(&[], false, None)
             }
         }
@@ -152,7 +154,7 @@ impl Tensor {
 
     fn ctc_losses(&self, d: Ctc, batch: Batch, zero_infinity: bool) -> Result<Tensor> {
         let loss = self.wide_out(&[d.n])?;
-        let alpha = Tensor::empty(&[d.n * d.times * d.states], DType::F64)?;
+        let alpha = self.new_empty(&[d.n * d.times * d.states], DType::F64)?;
         let logp = self.contiguous_data()?;
         backend(self.device()).ctc_loss(d, batch.view(), logp.raw(), alpha.raw(), loss.raw())?;
         loss.record("CtcLossBackward0", &[self], |save| {

@@ -194,7 +194,7 @@ impl Tensor {
             return Err(Error::NotImplemented { op: "multi_margin_loss".into(), dtype: self.dtype() });
         }
         let wanted = target.contiguous_data()?.detach_alias().view(&[n, 1])?;
-        if wanted.slice::<i64>().iter().any(|&t| t as u64 >= classes as u64) {
+        if wanted.known::<i64>().iter().any(|&t| t as u64 >= classes as u64) {
             return Err(runtime!("target out of range"));
         }
         let out = if target.rank() == 0 { vec![] } else { vec![n] };
@@ -202,10 +202,15 @@ impl Tensor {
         let share = no_grad(|| {
             let each = match weight {
                 Some(w) => w.detach().reshape(&[1, classes])?.expand(&[n, classes])?.gather(1, &wanted)?,
-                None => Tensor::full_scalar(1.0.into(), self.dtype())?.expand(&[n, 1])?,
+                None => Tensor::full_scalar(1.0.into(), self.dtype())?.on(self.device())?.expand(&[n, 1])?,
             };
             let each = each.mul_number(1.0 / classes as f64)?.expand(&[n, classes])?;
-            each.scatter(1, &wanted, &number(0.0)?.to_dtype(self.dtype())?.expand(&[n, 1])?, Meet::Replace)
+            each.scatter(
+                1,
+                &wanted,
+                &number(0.0)?.to_dtype(self.dtype())?.on(self.device())?.expand(&[n, 1])?,
+                Meet::Replace,
+            )
         })?;
         let excess =
             move |x: &Tensor| -> Result<Tensor> { x.sub(&x.gather(1, &wanted)?)?.add_number(margin) };
@@ -257,17 +262,17 @@ impl Tensor {
             });
         }
         let named = target.contiguous_data()?;
-        if named.slice::<i64>().iter().any(|&t| t < -1 || t >= classes as i64) {
+        if named.known::<i64>().iter().any(|&t| t < -1 || t >= classes as i64) {
             return Err(runtime!("argument #2 'target' is out of range"));
         }
-        let labels = named.slice::<i64>().to_vec();
+        let labels = named.known::<i64>().to_vec();
         let out = if self.rank() < 2 { vec![] } else { vec![n] };
         let x = self.wide()?;
         let (value, slope) = (self.wide_out(&[n])?, self.wide_out(&[n, classes])?);
-        crate::per_float!("multilabel_margin_loss", x.dtype(), T => {
+        crate::per_float!("multilabel_margin_loss", x.dtype(), T => if x.has_data() {
             // SAFETY: both were just made here.
-            let (value, slope) = unsafe { (value.slice_mut::<T>(), slope.slice_mut::<T>()) };
-            let rows = x.slice::<T>().chunks_exact(classes).zip(labels.chunks_exact(classes));
+            let (value, slope) = unsafe { (value.values_mut::<T>()?, slope.values_mut::<T>()?) };
+            let rows = x.values::<T>()?.chunks_exact(classes).zip(labels.chunks_exact(classes));
             for ((row, labels), (value, slope)) in rows.zip(value.iter_mut().zip(slope.chunks_exact_mut(classes))) {
                 *value = several_classes(row, labels, slope);
             }

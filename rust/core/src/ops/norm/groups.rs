@@ -45,7 +45,7 @@ fn checked(x: &Tensor, groups: i64, weight: Option<&Tensor>, bias: Option<&Tenso
     if !x.dtype().is_float() {
         return Err(Error::NotImplemented { op: "GroupNormKernelImpl".into(), dtype: x.dtype() });
     }
-    Affine { weight, bias }.check_dtype(x, &[])?;
+    Affine { weight, bias }.check_kind(x, &[])?;
     Ok(Groups { n, groups, width: c / groups, inner })
 }
 impl Tensor {
@@ -78,12 +78,12 @@ impl Tensor {
             if let Some(b) = bias {
                 out = out.add(&b.sum(&[], false, None)?)?;
             }
-            let zeros = || Tensor::zeros(&stats, self.dtype());
+            let zeros = || self.new_zeros(&stats, self.dtype());
             return Ok(vec![out, zeros()?, zeros()?]);
         }
         let (x, on) = (self.wide()?, backend(self.device()));
         let count = d.n * d.groups;
-        let (mean, invstd) = (Tensor::zeros(&[count], DType::F64)?, Tensor::zeros(&[count], DType::F64)?);
+        let (mean, invstd) = (self.new_zeros(&[count], DType::F64)?, self.new_zeros(&[count], DType::F64)?);
         let (w, b) = (weight.map(Tensor::wide).transpose()?, bias.map(Tensor::wide).transpose()?);
         let out = self.wide_out(self.shape())?;
         let of = normed(&x, &mean, &invstd, &w);
@@ -195,7 +195,7 @@ impl Tensor {
     pub fn native_batch_norm(&self, how: BatchNorm) -> Result<Vec<Tensor>> {
         let out = self.batch_norm(how)?;
         if !how.training {
-            let none = || Tensor::zeros(&[0], self.dtype());
+            let none = || self.new_zeros(&[0], self.dtype());
             return Ok(vec![out, none()?, none()?]);
         }
         let dims: Vec<isize> = (0..self.rank() as isize).filter(|&d| d != 1).collect();

@@ -204,7 +204,7 @@ impl Tensor {
         let mut full = Dims::from_slice(lead);
         full.extend_from_slice(&size);
         let d = Chosen { planes: numel(lead), plane: numel(&size), out: numel(last) };
-        let out = Tensor::empty_on(Layout::contiguous(&full), self.dtype(), self.device())?;
+        let out = self.new_empty(&full, self.dtype())?;
         let place = place.contiguous_data()?;
         backend(self.device()).max_unpool(d, &size, self.contiguous_data()?.raw(), place.raw(), out.raw())?;
         let pooled = self.layout().shape.clone();

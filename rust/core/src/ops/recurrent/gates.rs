@@ -7,17 +7,17 @@ use crate::backend::backend;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::grads;
-use crate::layout::Layout;
 use crate::tensor::{Tensor, grad_enabled};
 
 fn fusible(tensors: &[&Tensor]) -> bool {
-    let dtype = tensors[0].dtype();
-    matches!(dtype, DType::F32 | DType::F64) && tensors.iter().all(|t| t.dtype() == dtype)
+    let (dtype, device) = (tensors[0].dtype(), tensors[0].device());
+    let alike = |t: &&Tensor| t.dtype() == dtype && t.device() == device;
+    matches!(dtype, DType::F32 | DType::F64) && tensors.iter().all(alike)
 }
 
 /// A result of `n` columns, to be written.
 fn fresh(like: &Tensor, rows: usize, n: usize) -> Result<Tensor> {
-    Tensor::empty_on(Layout::contiguous(&[rows, n]), like.dtype(), like.device())
+    like.new_empty(&[rows, n], like.dtype())
 }
 
 /// `y * (1 - y)`

@@ -160,9 +160,11 @@ impl Tensor {
                 continue;
             }
             now = along(&now, *dim, &taps.quantised())?;
-            // SAFETY: `along` has just made it, and nobody else holds it.
-            let all = unsafe { now.slice_mut::<f64>() };
-            all.iter_mut().for_each(|x| *x = (*x + 0.5).floor().clamp(0.0, 255.0));
+            if now.has_data() {
+                // SAFETY: `along` has just made it, and nobody else holds it.
+                let all = unsafe { now.values_mut::<f64>()? };
+                all.iter_mut().for_each(|x| *x = (*x + 0.5).floor().clamp(0.0, 255.0));
+            }
         }
         now.cast_data(DType::U8)
     }

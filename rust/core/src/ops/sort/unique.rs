@@ -30,6 +30,7 @@ impl Tensor {
             (Some(_), true) => ("UniqueDimBackward0", "unique_dim"),
             (Some(_), false) => ("UniqueDimConsecutiveBackward0", "unique_dim_consecutive"),
         };
+        self.check_data_for("unique")?;
         // The slices to compare, as rows: [n, elements of one].
         let flat = self.detach();
         let (rows, d) = match dim {
@@ -53,12 +54,12 @@ impl Tensor {
         let (inverse, first) = if rows.shape()[1] == 1 && sorted {
             let column = rows.reshape(&[n])?;
             let (values, places) = column.sort(0, false, None)?;
-            let same = per_dtype!(rows.dtype(), T => neighbours::<T>(values.slice(), 1, None));
-            groups(&same, places.slice())
+            let same = per_dtype!(rows.dtype(), T => neighbours::<T>(values.values()?, 1, None));
+            groups(&same, places.values()?)
         } else {
             let width = rows.shape()[1];
             per_dtype!(rows.dtype(), T => {
-                let x = rows.slice::<T>();
+                let x = rows.values::<T>()?;
                 let mut order: Vec<i64> = (0..n as i64).collect();
                 if sorted {
                     order.sort_by(|&a, &b| lexicographic(row(x, width, a), row(x, width, b)));

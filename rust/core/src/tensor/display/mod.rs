@@ -47,8 +47,13 @@ impl<'a> Described<'a> {
         }
     }
 
-    fn numel(&self) -> usize {
-        self.shape.iter().product()
+    /// Whether there are numbers to show: not of an empty tensor, nor on the device without memory.
+    fn has_numbers(&self) -> bool {
+        !self.shape.contains(&0) && !self.on_meta()
+    }
+
+    fn on_meta(&self) -> bool {
+        self.device == Some("meta")
     }
 
     /// What stands behind the numbers: `dtype=tensorrs.float64`, `requires_grad=True`.
@@ -57,8 +62,8 @@ impl<'a> Described<'a> {
         if let Some(device) = self.device {
             parts.push(format!("device='{device}'"));
         }
-        let empty = self.numel() == 0;
-        if if empty { self.shape.len() != 1 } else { options.edgeitems == 0 } {
+        let empty = !self.has_numbers();
+        if if empty { self.shape.len() != 1 || self.on_meta() } else { options.edgeitems == 0 } {
             parts.push(format!("size={}", tuple(self.shape)));
         }
         // Numbers tell int64 and bool from the default float; without numbers the name has to.
@@ -83,10 +88,10 @@ pub fn tensor_text(
 ) -> String {
     let mut text = format!("{}(", tensor.class);
     let indent = text.chars().count();
-    if tensor.numel() == 0 {
-        text.push_str("[]");
-    } else {
+    if tensor.has_numbers() {
         Shown::new(tensor.shape, options, element).write(&mut text, 0, indent);
+    } else {
+        text.push_str(if tensor.on_meta() { "..." } else { "[]" });
     }
     let text = close(text, &tensor.suffixes(options), indent, options.linewidth);
     match (tensor.parameter, tensor.class == "tensor") {
