@@ -2,7 +2,8 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyList, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyList, PyTuple};
+use smallvec::{SmallVec, smallvec};
 use tensorrs_core::{DType, Scalar, Tensor};
 
 use crate::border::{PyTensor, raise};
@@ -130,16 +131,22 @@ fn integer(ob: &Bound<'_, PyAny>) -> PyResult<isize> {
     ob.extract()
 }
 
-fn integers(ob: &Bound<'_, PyAny>) -> PyResult<Vec<isize>> {
-    if ob.is_instance_of::<PyTuple>() || ob.is_instance_of::<PyList>() {
-        return ob.try_iter()?.map(|item| integer(&item?)).collect();
+/// A few numbers: most shapes have no more dimensions than fit without a place on the heap.
+pub type Ints = SmallVec<[isize; 6]>;
+
+fn integers(ob: &Bound<'_, PyAny>) -> PyResult<Ints> {
+    if let Ok(tuple) = ob.cast::<PyTuple>() {
+        return tuple.iter_borrowed().map(|item| integer(&item)).collect();
     }
-    integer(ob).map(|n| vec![n])
+    if let Ok(list) = ob.cast::<PyList>() {
+        return list.iter().map(|item| integer(&item)).collect();
+    }
+    integer(ob).map(|n| smallvec![n])
 }
 
 /// One dimension or several: `dim=1`, `dim=(0, 1)`; also sizes where -1 has a meaning.
 #[derive(Clone, Debug, Default)]
-pub struct Dims(pub Vec<isize>);
+pub struct Dims(pub Ints);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Dims {
     type Error = PyErr;
@@ -150,22 +157,11 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Dims {
 }
 
 /// `*sizes`: `view(2, 3)`, `view((2, 3))`, `view(torch.Size([2, 3]))`.
-pub fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+pub fn varargs(args: &Bound<'_, PyTuple>) -> PyResult<Ints> {
     if args.len() == 1 {
-        return integers(&args.get_item(0)?);
+        return integers(&*args.get_borrowed_item(0)?);
     }
-    args.iter().map(|item| integer(&item)).collect()
-}
-
-/// NumPy's name of `dim`: the only keyword that `kwargs` may hold.
-pub fn axis(op: &str, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Option<isize>> {
-    let Some(kwargs) = kwargs else { return Ok(None) };
-    for key in kwargs.keys() {
-        if !key.eq("axis")? {
-            return Err(PyTypeError::new_err(format!("{op}() got an unexpected keyword argument '{key}'")));
-        }
-    }
-    kwargs.get_item("axis")?.map(|axis| axis.extract()).transpose()
+    args.iter_borrowed().map(|item| integer(&item)).collect()
 }
 
 /// Where `narrow` starts: an integer, or a tensor of one.
@@ -190,33 +186,21 @@ pub fn named_varargs(
     op: &str,
     name: &str,
     args: &Bound<'_, PyTuple>,
-    kwargs: Option<&Bound<'_, PyDict>>,
-) -> PyResult<Vec<isize>> {
-    let Some(kwargs) = kwargs else {
-        if args.is_empty() {
-            return Err(PyTypeError::new_err(format!(
-                "{op}() missing 1 required positional arguments: \"{name}\""
-            )));
+    named: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Ints> {
+    match named {
+        None if args.is_empty() => {
+            Err(PyTypeError::new_err(format!("{op}() missing 1 required positional arguments: \"{name}\"")))
         }
-        return varargs(args);
-    };
-    let mut value = None;
-    for (key, v) in kwargs {
-        if !key.eq(name)? {
-            return Err(PyTypeError::new_err(format!("{op}() got an unexpected keyword argument '{key}'")));
-        }
-        value = Some(v);
-    }
-    match value {
+        None => varargs(args),
         Some(_) if !args.is_empty() => {
             Err(PyTypeError::new_err(format!("{op}() got multiple values for argument '{name}'")))
         }
-        Some(v) if v.is_instance_of::<PyTuple>() || v.is_instance_of::<PyList>() => integers(&v),
+        Some(v) if v.is_instance_of::<PyTuple>() || v.is_instance_of::<PyList>() => integers(v),
         Some(v) => Err(PyTypeError::new_err(format!(
             "{op}(): argument '{name}' must be tuple of ints, not {}",
-            type_name(&v)
+            type_name(v)
         ))),
-        None => varargs(args),
     }
 }
 

@@ -5,6 +5,8 @@ use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::scatter_reduce::Reduce;
 use tensorrs_core::runtime;
 
+use smallvec::smallvec;
+
 use crate::args::{Arg, Dims, Number, shape};
 use crate::border::{PyTensor, raise, run, run_inplace};
 
@@ -122,7 +124,7 @@ impl PyTensor {
     }
 
     /// Turned by a quarter `k` times in the plane of two dimensions.
-    #[pyo3(signature = (k = 1, dims = Dims(vec![0, 1])))]
+    #[pyo3(signature = (k = 1, dims = Dims(smallvec![0, 1])))]
     fn rot90(&self, py: Python<'_>, k: i64, dims: Dims) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         run(py, x.numel(), || x.rot90(k, &dims.0))

@@ -7,11 +7,13 @@ use tensorrs_core::Tensor;
 use tensorrs_core::ops::conv::{ConvArgs, Padding};
 use tensorrs_core::ops::fold::Blocks;
 
-use crate::args::{Arg, Dims, type_name};
+use smallvec::smallvec;
+
+use crate::args::{Arg, Dims, Ints, type_name};
 use crate::border::{PyTensor, run};
 
 /// One number for `R` dimensions, or as many as are given.
-pub struct Sizes<const R: usize>(Vec<isize>);
+pub struct Sizes<const R: usize>(Ints);
 
 impl<'a, 'py, const R: usize> FromPyObject<'a, 'py> for Sizes<R> {
     type Error = PyErr;
@@ -21,12 +23,12 @@ impl<'a, 'py, const R: usize> FromPyObject<'a, 'py> for Sizes<R> {
             return Err(PyTypeError::new_err("must be tuple of ints, not NoneType"));
         }
         let given = ob.extract::<Dims>()?.0;
-        Ok(Sizes(if ob.is_instance_of::<PyInt>() { vec![given[0]; R] } else { given }))
+        Ok(Sizes(if ob.is_instance_of::<PyInt>() { smallvec![given[0]; R] } else { given }))
     }
 }
 
 /// A list of numbers; one number alone is refused.
-pub struct Whole(Vec<isize>);
+pub struct Whole(Ints);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
     type Error = PyErr;
@@ -35,13 +37,13 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
         if ob.is_none() || ob.is_instance_of::<PyInt>() {
             return Err(PyTypeError::new_err(format!("must be tuple of ints, not {}", type_name(&ob))));
         }
-        Ok(Whole(ob.extract::<Dims>()?.0.to_vec()))
+        Ok(Whole(ob.extract::<Dims>()?.0))
     }
 }
 
 /// `padding=1`, `padding=(1, 2)`, `padding='same'`, `padding='valid'`.
 pub enum PaddingArg<const R: usize> {
-    Sizes(Vec<isize>),
+    Sizes(Ints),
     Same,
     Valid,
 }
@@ -85,8 +87,8 @@ macro_rules! convolutions {
     ($($(#[$doc:meta])* $name:ident / $transposed:ident, $rank:literal;)*) => {$(
         $(#[$doc])*
         #[pyfunction]
-        #[pyo3(signature = (input, weight, bias = None, stride = Sizes(vec![1; $rank]), padding = PaddingArg::Valid,
-                            dilation = Sizes(vec![1; $rank]), groups = 1))]
+        #[pyo3(signature = (input, weight, bias = None, stride = Sizes(smallvec![1; $rank]), padding = PaddingArg::Valid,
+                            dilation = Sizes(smallvec![1; $rank]), groups = 1))]
         #[allow(clippy::too_many_arguments)]
         pub fn $name(
             py: Python<'_>,
@@ -105,9 +107,9 @@ macro_rules! convolutions {
 
         /// The transposed convolution: the gradient of the other by its input, as a function.
         #[pyfunction]
-        #[pyo3(signature = (input, weight, bias = None, stride = Sizes(vec![1; $rank]),
-                            padding = Sizes(vec![0; $rank]), output_padding = Sizes(vec![0; $rank]), groups = 1,
-                            dilation = Sizes(vec![1; $rank])))]
+        #[pyo3(signature = (input, weight, bias = None, stride = Sizes(smallvec![1; $rank]),
+                            padding = Sizes(smallvec![0; $rank]), output_padding = Sizes(smallvec![0; $rank]), groups = 1,
+                            dilation = Sizes(smallvec![1; $rank])))]
         #[allow(clippy::too_many_arguments)]
         pub fn $transposed(
             py: Python<'_>,
@@ -174,8 +176,8 @@ pub fn conv_tbc(py: Python<'_>, input: Arg, weight: Arg, bias: Arg, pad: isize) 
 
 /// Every window of (N, C, H, W) or (C, H, W) as a column.
 #[pyfunction]
-#[pyo3(signature = (input, kernel_size, dilation = Sizes(vec![1; 2]), padding = Sizes(vec![0; 2]),
-                    stride = Sizes(vec![1; 2])))]
+#[pyo3(signature = (input, kernel_size, dilation = Sizes(smallvec![1; 2]), padding = Sizes(smallvec![0; 2]),
+                    stride = Sizes(smallvec![1; 2])))]
 pub fn im2col(
     py: Python<'_>,
     input: Arg,
@@ -191,8 +193,8 @@ pub fn im2col(
 
 /// The sum of columns back into (N, C, H, W) or (C, H, W).
 #[pyfunction]
-#[pyo3(signature = (input, output_size, kernel_size, dilation = Sizes(vec![1; 2]), padding = Sizes(vec![0; 2]),
-                    stride = Sizes(vec![1; 2])))]
+#[pyo3(signature = (input, output_size, kernel_size, dilation = Sizes(smallvec![1; 2]), padding = Sizes(smallvec![0; 2]),
+                    stride = Sizes(smallvec![1; 2])))]
 pub fn col2im(
     py: Python<'_>,
     input: Arg,

@@ -7,7 +7,7 @@ use tensorrs_core::layout::Layout;
 use tensorrs_core::ops::promote::default_dtype;
 use tensorrs_core::{DType, Device, Scalar, Tensor};
 
-use crate::args::{Arg, Number, shape, type_name, varargs};
+use crate::args::{Arg, Ints, Number, shape, type_name, varargs};
 use crate::border::{PyTensor, call, raise, wrap};
 use crate::device::{DeviceArg, default_place};
 use crate::types::DTypeArg;
@@ -107,7 +107,7 @@ fn sizes<'py>(
 }
 
 /// Sizes as `*size` or one sequence; what is no whole number is named with its place.
-fn whole_numbers(op: &str, args: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+fn whole_numbers(op: &str, args: &Bound<'_, PyTuple>) -> PyResult<Ints> {
     let wrong = |ob: &Bound<'_, PyAny>| -> PyResult<bool> {
         Ok(!ob.is_instance_of::<PyTensor>()
             && (ob.is_instance_of::<PyFloat>() || !ob.hasattr("__index__")?))

@@ -2,7 +2,6 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use tensorrs_core::Tensor;
 
 use crate::args::{Arg, type_name};
@@ -65,15 +64,15 @@ macro_rules! joins {
     ($($(#[$doc:meta])* $name:ident, $join:ident;)*) => {$(
         $(#[$doc])*
         #[pyfunction]
-        #[pyo3(signature = (tensors, dim = 0, *, out = None, **axis))]
+        #[pyo3(signature = (tensors, dim = 0, *, axis = None, out = None))]
         pub fn $name(
             py: Python<'_>,
             tensors: Tensors,
             dim: isize,
+            axis: Option<isize>,
             out: Option<&Bound<'_, PyTensor>>,
-            axis: Option<&Bound<'_, PyDict>>,
         ) -> PyResult<Py<PyTensor>> {
-            let dim = crate::args::axis(stringify!($name), axis)?.unwrap_or(dim);
+            let dim = axis.unwrap_or(dim);
             let result = call(py, work(&tensors.0), || Tensor::$join(&tensors.0, dim))?;
             give(py, &tensors, result, out)
         }

@@ -7,16 +7,18 @@ use tensorrs_core::Tensor;
 use tensorrs_core::ops::pool::Windows;
 use tensorrs_core::runtime;
 
-use crate::args::{Arg, Dims};
+use smallvec::smallvec;
+
+use crate::args::{Arg, Dims, Ints};
 use crate::border::{PyTensor, call, raise, run, wrap};
 
 /// The stride of a pool: that of the kernel where none is given.
-fn stride(given: Option<Dims>) -> Vec<isize> {
-    given.map_or_else(Vec::new, |d| d.0)
+fn stride(given: Option<Dims>) -> Ints {
+    given.unwrap_or_default().0
 }
 
 fn one(n: isize) -> Dims {
-    Dims(vec![n])
+    Dims(smallvec![n])
 }
 
 macro_rules! max_pools {

@@ -1,7 +1,7 @@
 //! Copies in another order: flip, roll, repeat, tile, triangles, diagonals, constant margins.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 use tensorrs_core::Scalar;
 
 use crate::args::{Arg, Dims, Number, named_varargs};
@@ -36,14 +36,14 @@ pub fn repeat_interleave(
 #[pymethods]
 impl PyTensor {
     /// A copy with the order along `dims` reversed.
-    #[pyo3(signature = (*dims, **named))]
+    #[pyo3(signature = (*axes, dims = None))]
     fn flip(
         &self,
         py: Python<'_>,
-        dims: &Bound<'_, PyTuple>,
-        named: Option<&Bound<'_, PyDict>>,
+        axes: &Bound<'_, PyTuple>,
+        dims: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), named_varargs("flip", "dims", dims, named)?);
+        let (x, dims) = (self.tensor(py), named_varargs("flip", "dims", axes, dims)?);
         run(py, x.numel(), || x.flip(&dims))
     }
 
@@ -73,26 +73,26 @@ impl PyTensor {
     }
 
     /// Copies side by side: `repeats[i]` of them along dimension i, new dimensions first.
-    #[pyo3(signature = (*repeats, **named))]
+    #[pyo3(signature = (*counts, repeats = None))]
     fn repeat(
         &self,
         py: Python<'_>,
-        repeats: &Bound<'_, PyTuple>,
-        named: Option<&Bound<'_, PyDict>>,
+        counts: &Bound<'_, PyTuple>,
+        repeats: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, repeats) = (self.tensor(py), named_varargs("repeat", "repeats", repeats, named)?);
+        let (x, repeats) = (self.tensor(py), named_varargs("repeat", "repeats", counts, repeats)?);
         run(py, x.numel(), || x.repeat(&repeats))
     }
 
     /// As `repeat`, with ones put before a `dims` that is too short.
-    #[pyo3(signature = (*dims, **named))]
+    #[pyo3(signature = (*counts, dims = None))]
     fn tile(
         &self,
         py: Python<'_>,
-        dims: &Bound<'_, PyTuple>,
-        named: Option<&Bound<'_, PyDict>>,
+        counts: &Bound<'_, PyTuple>,
+        dims: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), named_varargs("tile", "dims", dims, named)?);
+        let (x, dims) = (self.tensor(py), named_varargs("tile", "dims", counts, dims)?);
         run(py, x.numel(), || x.tile(&dims))
     }
 

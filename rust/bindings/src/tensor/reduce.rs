@@ -1,16 +1,16 @@
 //! Sums, means, products, truth over dimensions, counts.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 
-use crate::args::{Dims, named_varargs};
+use crate::args::{Dims, Ints, named_varargs};
 use crate::border::{PyTensor, run};
 use crate::types::DTypeArg;
 
 /// The dims of a reduction: None for all. An empty tuple also means all, but PyTorch tells them apart in `grad_fn`.
-pub fn over(dim: Option<Dims>, rank: usize) -> Vec<isize> {
+pub fn over(dim: Option<Dims>, rank: usize) -> Ints {
     match dim {
-        None => vec![],
+        None => Ints::new(),
         Some(Dims(dims)) if dims.is_empty() => (0..rank as isize).collect(),
         Some(Dims(dims)) => dims,
     }
@@ -87,15 +87,15 @@ impl PyTensor {
     }
 
     /// Sum over broadcast dimensions until the shape is `size`.
-    #[pyo3(signature = (*size, **named))]
+    #[pyo3(signature = (*sizes, size = None))]
     fn sum_to_size(
         &self,
         py: Python<'_>,
-        size: &Bound<'_, PyTuple>,
-        named: Option<&Bound<'_, PyDict>>,
+        sizes: &Bound<'_, PyTuple>,
+        size: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyTensor>> {
         let (x, size) =
-            (self.tensor(py), crate::args::shape(&named_varargs("sum_to_size", "size", size, named)?)?);
+            (self.tensor(py), crate::args::shape(&named_varargs("sum_to_size", "size", sizes, size)?)?);
         run(py, x.numel(), || x.sum_to_size(&size))
     }
 }

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
-use crate::args::{Arg, Dims, Number};
+use crate::args::{Arg, Dims, Ints, Number};
 use crate::border::{PyTensor, raise, run, run_all};
 use crate::tensor::reduce::over;
 use crate::types::DTypeArg;
@@ -16,7 +16,7 @@ fn sample(
     dim: Option<&Bound<'_, PyAny>>,
     unbiased: Option<bool>,
     correction: Option<Number>,
-) -> PyResult<(Vec<isize>, f64)> {
+) -> PyResult<(Ints, f64)> {
     if unbiased.is_some() && correction.is_some() {
         return Err(PyTypeError::new_err(format!(
             "{name}() received an invalid combination of arguments - got both unbiased and correction"
@@ -26,10 +26,10 @@ fn sample(
     let dims = match dim {
         Some(d) if d.is_instance_of::<PyBool>() => {
             unbiased = Some(d.extract()?);
-            vec![]
+            Ints::new()
         }
         Some(d) if !d.is_none() => d.extract::<Dims>()?.0,
-        _ => vec![],
+        _ => Ints::new(),
     };
     let correction = match (unbiased, correction) {
         (Some(unbiased), _) => f64::from(u8::from(unbiased)),

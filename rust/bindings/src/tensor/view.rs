@@ -1,7 +1,7 @@
 //! Views of the same elements in another shape: view, reshape, expand, transpose, as_strided.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyTuple};
+use pyo3::types::{PyInt, PyTuple};
 use tensorrs_core::Tensor;
 use tensorrs_core::layout::Layout;
 
@@ -27,39 +27,39 @@ pub fn reshape_inplace<'py>(
 #[pymethods]
 impl PyTensor {
     /// The same elements in another shape (or as another dtype), sharing memory.
-    #[pyo3(signature = (*shape, dtype = None, **named))]
+    #[pyo3(signature = (*shape, size = None, dtype = None))]
     fn view(
         &self,
         py: Python<'_>,
         shape: &Bound<'_, PyTuple>,
+        size: Option<&Bound<'_, PyAny>>,
         dtype: Option<DTypeArg>,
-        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
         let x = self.tensor(py);
         let by_position = match shape.len() {
-            // A number is no dtype, and need not be told so.
-            1 => Some(shape.get_item(0)?)
-                .filter(|a| !a.is_instance_of::<PyInt>())
+            // Numbers are no dtype, and need not be told so.
+            1 => Some(shape.get_borrowed_item(0)?)
+                .filter(|a| !(a.is_instance_of::<PyInt>() || a.is_instance_of::<PyTuple>()))
                 .and_then(|a| a.extract().ok()),
             _ => None,
         };
         if let Some(DTypeArg(d)) = by_position.or(dtype) {
             return run(py, 0, || x.view_dtype(d));
         }
-        let sizes = named_varargs("view", "size", shape, named)?;
+        let sizes = named_varargs("view", "size", shape, size)?;
         run(py, 0, || x.view_sizes(&sizes))
     }
 
     /// The same elements in the shape `shape`, one size may be -1; a view where strides allow, otherwise a copy.
     /// RuntimeError unless the number of elements fits.
-    #[pyo3(signature = (*shape, **named))]
+    #[pyo3(signature = (*sizes, shape = None))]
     fn reshape(
         &self,
         py: Python<'_>,
-        shape: &Bound<'_, PyTuple>,
-        named: Option<&Bound<'_, PyDict>>,
+        sizes: &Bound<'_, PyTuple>,
+        shape: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, sizes) = (self.tensor(py), named_varargs("reshape", "shape", shape, named)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("reshape", "shape", sizes, shape)?);
         run(py, x.numel(), || x.reshape_sizes(&sizes))
     }
 
@@ -78,16 +78,16 @@ impl PyTensor {
     }
 
     /// Dimensions of size 1 repeated without copying; -1 keeps a size.
-    #[pyo3(signature = (*size, implicit = false, **named))]
+    #[pyo3(signature = (*sizes, size = None, implicit = false))]
     fn expand(
         &self,
         py: Python<'_>,
-        size: &Bound<'_, PyTuple>,
+        sizes: &Bound<'_, PyTuple>,
+        size: Option<&Bound<'_, PyAny>>,
         implicit: bool,
-        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
         let _ = implicit;
-        let (x, sizes) = (self.tensor(py), named_varargs("expand", "size", size, named)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("expand", "size", sizes, size)?);
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
@@ -99,14 +99,14 @@ impl PyTensor {
     }
 
     /// A view with dimensions of size 1 repeated to `size`. RuntimeError where sizes differ otherwise.
-    #[pyo3(signature = (*size, **named))]
+    #[pyo3(signature = (*sizes, size = None))]
     fn broadcast_to(
         &self,
         py: Python<'_>,
-        size: &Bound<'_, PyTuple>,
-        named: Option<&Bound<'_, PyDict>>,
+        sizes: &Bound<'_, PyTuple>,
+        size: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, sizes) = (self.tensor(py), named_varargs("broadcast_to", "size", size, named)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("broadcast_to", "size", sizes, size)?);
         run(py, 0, || x.expand_sizes(&sizes))
     }
 

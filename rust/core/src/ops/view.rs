@@ -87,6 +87,11 @@ impl Tensor {
                 "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."
             )
         })?;
+        self.in_layout(layout)
+    }
+
+    /// `view` once its strides are known.
+    fn in_layout(&self, layout: Layout) -> Result<Tensor> {
         let out = self.alias(layout);
         out.tie(self, Creation::Default);
         out.record("ViewBackward0", &[self], |_| {
@@ -98,7 +103,7 @@ impl Tensor {
     /// A view if strides allow it, a copy otherwise.
     pub fn reshape(&self, shape: &[usize]) -> Result<Tensor> {
         match self.layout().view(shape) {
-            Some(_) => self.view(shape),
+            Some(layout) => self.in_layout(layout),
             None => {
                 let out = self.contiguous_data()?.alias(Layout::contiguous(shape));
                 let from = self.layout().shape.clone();
