@@ -1,16 +1,18 @@
 //! What all threads share: the overflow of their lists, the free large blocks, and the count of bytes.
 //!
 //! One spin lock guards it. It is held across a fork (`fork.rs`).
-//! Kept blocks are limited to 256 MiB, or more when the program once used more: what is in use and what is kept
-//! together stay below 5/4 of the most that was ever in use. Above that the large block kept longest goes first.
+//! What is in use and what is kept together stay below 256 MiB, or below 9/8 of the most that was ever in use: above
+//! that the large spans kept longest go back to the system, also before it is asked for a new one.
 
+use super::spans::{Span, Spans};
+use super::system::{DIVISIBLE, GRAIN, HUGE};
 use super::{CLASSES, Fresh, List, Stats, class_size, system};
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::*};
 
-/// Bytes that may always be kept.
-const KEEP: usize = 256 << 20;
+/// Bytes that may always be in use and kept together.
+const ROOM: usize = 256 << 20;
 
 /// Bytes in use, as far as the threads reported them.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
@@ -20,9 +22,20 @@ static RESERVED: AtomicIsize = AtomicIsize::new(0);
 
 struct Kept {
     small: [List; CLASSES],
-    /// Free large blocks and their sizes, the one kept longest first.
-    large: Vec<(usize, NonNull<u8>)>,
+    /// Bytes in the small lists.
     bytes: usize,
+    large: Spans,
+}
+
+impl Kept {
+    fn all(&self) -> usize {
+        self.bytes + self.large.bytes()
+    }
+
+    /// Take out the large spans that are too many when `more` bytes are to come.
+    fn shed(&mut self, more: usize) -> Vec<Span> {
+        self.large.shed(most_kept(more).saturating_sub(self.bytes))
+    }
 }
 
 struct Shared {
@@ -35,7 +48,7 @@ unsafe impl Sync for Shared {}
 
 static SHARED: Shared = Shared {
     taken: AtomicBool::new(false),
-    kept: UnsafeCell::new(Kept { small: [List::EMPTY; CLASSES], large: Vec::new(), bytes: 0 }),
+    kept: UnsafeCell::new(Kept { small: [List::EMPTY; CLASSES], bytes: 0, large: Spans::EMPTY }),
 };
 
 /// Also what a fork waits for.
@@ -73,10 +86,11 @@ pub(super) fn stats() -> Stats {
     Stats { allocated: bytes(&LIVE), reserved: bytes(&RESERVED), peak: bytes(&PEAK) }
 }
 
-/// How many bytes may be kept now.
-fn most_kept() -> usize {
+/// How many bytes may be kept when `more` bytes than now are in use.
+fn most_kept(more: usize) -> usize {
     let Stats { allocated, peak, .. } = stats();
-    KEEP.max((peak + peak / 4).saturating_sub(allocated))
+    let most = peak.max(allocated + more);
+    ROOM.max(most + most / 8).saturating_sub(allocated + more)
 }
 
 /// Up to `n` kept blocks of a small class, at least one if there is one.
@@ -94,7 +108,7 @@ pub(super) fn put(class: usize, size: usize, mut blocks: List) {
         return;
     }
     with(|kept| {
-        while kept.bytes + size <= most_kept()
+        while kept.all() + size <= most_kept(0)
             && let Some(ptr) = blocks.pop()
         {
             // SAFETY: a free block of this class that was in `blocks` alone.
@@ -116,22 +130,40 @@ pub(super) fn take_small(_class: usize, size: usize) -> Option<NonNull<u8>> {
     Some(ptr)
 }
 
+/// The length of the span of a large block: it begins anywhere in the first `GRAIN` bytes.
+fn span_len(size: usize) -> usize {
+    size + GRAIN
+}
+
+/// Where in its span a block begins. Blocks that all began at the same place of a page would fall into the same cache
+/// sets, and a store to one would delay loads from another: so spans are told apart by a hash of their address
+/// (multiplicative, by the golden ratio), 16 cache lines of 256 bytes.
+fn place(span: Span) -> NonNull<u8> {
+    let hash = (span.start.as_ptr() as u64 / GRAIN as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
+    // SAFETY: less than `GRAIN`, which the span has room for.
+    unsafe { span.start.add(hash as usize * 256) }
+}
+
 /// A large block, kept or new.
 pub(super) fn take_large(size: usize) -> Option<Fresh> {
-    let kept = with(|kept| {
-        let i = kept.large.iter().rposition(|&(s, _)| s == size)?;
-        kept.bytes -= size;
-        Some(kept.large.remove(i).1)
+    let len = span_len(size);
+    let (span, surplus) = with(|kept| match kept.large.take(len) {
+        Some(span) => (Some(span), Vec::new()),
+        None => (None, kept.shed(len)),
     });
-    let fresh = match kept {
-        Some(ptr) => Fresh { ptr, zero: false },
+    unmap_all(surplus);
+    let fresh = match span {
+        Some(span) => Fresh { ptr: place(span), zero: false },
         None => {
-            let ptr = system::map(size).or_else(|| {
+            let wide = if DIVISIBLE { len.next_multiple_of(HUGE) } else { len };
+            let start = system::map(wide).or_else(|| {
                 empty();
-                system::map(size)
+                system::map(wide)
             })?;
-            RESERVED.fetch_add(size as isize, Relaxed);
-            Fresh { ptr, zero: true }
+            RESERVED.fetch_add(wide as isize, Relaxed);
+            let (span, rest) = Span { start, len: wide }.cut(len);
+            with(|kept| kept.large.put(rest));
+            Fresh { ptr: place(span), zero: true }
         }
     };
     report(size as isize);
@@ -144,16 +176,11 @@ pub(super) fn take_large(size: usize) -> Option<Fresh> {
 /// `ptr` came from `take_large(size)` and is not used any more.
 pub(super) unsafe fn put_large(ptr: NonNull<u8>, size: usize) {
     report(-(size as isize));
-    let surplus: Vec<_> = with(|kept| {
-        kept.large.push((size, ptr));
-        kept.bytes += size;
-        let most = most_kept();
-        let mut n = 0;
-        while kept.bytes > most && n < kept.large.len() {
-            kept.bytes -= kept.large[n].0;
-            n += 1;
-        }
-        kept.large.drain(..n).collect()
+    // SAFETY: the span begins at the multiple of `GRAIN` below the block.
+    let start = unsafe { ptr.sub(ptr.as_ptr() as usize % GRAIN) };
+    let surplus = with(|kept| {
+        kept.large.put(Span { start, len: span_len(size) });
+        kept.shed(0)
     });
     unmap_all(surplus);
 }
@@ -162,7 +189,7 @@ pub(super) unsafe fn put_large(ptr: NonNull<u8>, size: usize) {
 pub(super) fn empty() {
     let (small, large) = with(|kept| {
         kept.bytes = 0;
-        (std::mem::replace(&mut kept.small, [List::EMPTY; CLASSES]), std::mem::take(&mut kept.large))
+        (std::mem::replace(&mut kept.small, [List::EMPTY; CLASSES]), kept.large.shed(0))
     });
     for (class, list) in small.into_iter().enumerate() {
         free_list(list, class_size(class));
@@ -178,10 +205,10 @@ fn free_list(mut blocks: List, size: usize) {
     }
 }
 
-fn unmap_all(blocks: Vec<(usize, NonNull<u8>)>) {
-    for (size, ptr) in blocks {
-        RESERVED.fetch_sub(size as isize, Relaxed);
-        // SAFETY: large blocks came from `system::map` with this size, and nobody uses them.
-        unsafe { system::unmap(ptr, size) };
+fn unmap_all(spans: Vec<Span>) {
+    for Span { start, len } in spans {
+        RESERVED.fetch_sub(len as isize, Relaxed);
+        // SAFETY: spans are made of what `system::map` gave, and nobody uses them.
+        unsafe { system::unmap(start, len) };
     }
 }

@@ -23,34 +23,29 @@ pub(super) unsafe fn free(ptr: NonNull<u8>, bytes: usize) {
     }
 }
 
+/// Spans start at multiples of this, and so do their lengths: a whole page on every system, used or not.
+pub(super) const GRAIN: usize = 1 << 16;
+/// Whether a span may be given back in pieces, or together with the next.
+pub(super) const DIVISIBLE: bool = cfg!(all(unix, not(miri)));
+/// What a span is rounded up to where it may be cut.
+pub(super) const HUGE: usize = 2 << 20;
+
 #[cfg(all(unix, not(miri)))]
 pub(super) use unix::{map, unmap};
 
 #[cfg(all(unix, not(miri)))]
 mod unix {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    const HUGE: usize = 2 << 20;
-    /// Room for the stagger of `colour`: a whole page on every system, used or not.
-    const STAGGER: usize = 1 << 16;
     /// Above this a request is compared with the memory of the machine first.
     const DOUBTFUL: usize = 1 << 30;
 
-    /// Blocks that all start at the same place of a page fall into the same cache sets, and a store to one delays
-    /// loads from another. So each starts some cache lines after the last.
-    fn colour() -> usize {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        NEXT.fetch_add(1, Relaxed) % 16 * 256
-    }
-
-    /// A block of `bytes` zeros, or `None` if the machine has not that much.
+    /// A span of `bytes` zeros, or `None` if the machine has not that much.
     pub(in super::super) fn map(bytes: usize) -> Option<NonNull<u8>> {
         if bytes > DOUBTFUL && machine_memory().is_some_and(|most| bytes > most) {
             return None;
         }
-        let span = bytes.checked_add(STAGGER)?;
-        let wide = span.checked_add(HUGE)?;
+        let wide = bytes.checked_add(HUGE)?;
         // SAFETY: a new private mapping at an address of the system's choice.
         let start = unsafe {
             libc::mmap(
@@ -67,26 +62,25 @@ mod unix {
         }
         let start = start.cast::<u8>();
         let head = start.align_offset(HUGE);
-        // SAFETY: `head < HUGE`, so the block and what is cut off on both sides lie in the mapping, and all three are
-        // whole pages: `bytes` is a multiple of 64 KiB at least.
+        // SAFETY: `head < HUGE`, so the span and what is cut off on both sides lie in the mapping, and all three are
+        // whole pages: `bytes` is a multiple of `GRAIN`.
         unsafe {
             let base = start.add(head);
             if head > 0 {
                 libc::munmap(start.cast(), head);
             }
-            libc::munmap(base.add(span).cast(), HUGE - head);
+            libc::munmap(base.add(bytes).cast(), HUGE - head);
             #[cfg(target_os = "linux")]
-            libc::madvise(base.cast(), span, libc::MADV_HUGEPAGE);
-            NonNull::new(base.add(colour()))
+            libc::madvise(base.cast(), bytes, libc::MADV_HUGEPAGE);
+            NonNull::new(base)
         }
     }
 
     /// # Safety
-    /// `ptr` came from `map(bytes)`.
-    pub(in super::super) unsafe fn unmap(ptr: NonNull<u8>, bytes: usize) {
-        let within = ptr.as_ptr() as usize % HUGE;
-        // SAFETY: the mapping starts at the multiple of `HUGE` below the block, and the caller gives it up.
-        unsafe { libc::munmap(ptr.as_ptr().sub(within).cast(), bytes + STAGGER) };
+    /// The `bytes` from `start` on came from `map`, in one call or in several, and nobody uses them.
+    pub(in super::super) unsafe fn unmap(start: NonNull<u8>, bytes: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
     }
 
     /// Main memory and swap, where the system says.
@@ -106,17 +100,19 @@ mod unix {
     }
 }
 
-/// A block of `bytes` zeros.
+/// A span of `bytes` zeros.
 #[cfg(not(all(unix, not(miri))))]
 pub(super) fn map(bytes: usize) -> Option<NonNull<u8>> {
     // SAFETY: the size is not zero.
-    NonNull::new(unsafe { std::alloc::alloc_zeroed(layout(bytes)?) })
+    NonNull::new(unsafe { std::alloc::alloc_zeroed(Layout::from_size_align(bytes, GRAIN).ok()?) })
 }
 
 /// # Safety
-/// `ptr` came from `map(bytes)`.
+/// `start` came from `map(bytes)`, and nobody uses the span.
 #[cfg(not(all(unix, not(miri))))]
-pub(super) unsafe fn unmap(ptr: NonNull<u8>, bytes: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { free(ptr, bytes) };
+pub(super) unsafe fn unmap(start: NonNull<u8>, bytes: usize) {
+    if let Ok(layout) = Layout::from_size_align(bytes, GRAIN) {
+        // SAFETY: the caller's promise.
+        unsafe { dealloc(start.as_ptr(), layout) };
+    }
 }
