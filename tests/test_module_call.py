@@ -208,3 +208,77 @@ def test_a_model_that_contains_itself_ends() -> None:
     model.append(model)
     with pytest.raises(RecursionError):
         model(torch.ones(1))
+
+
+class Keeps(nn.Module):
+    """Hands out its result and keeps it, or something on its memory."""
+
+    def __init__(self, keep: Any) -> None:
+        super().__init__()
+        self.keep, self.kept = keep, None
+
+    def forward(self, x: Any) -> Any:
+        y = x * 2
+        self.kept = self.keep(y)
+        return y
+
+
+@pytest.mark.parametrize(
+    "before",
+    [nn.Linear(4, 4), nn.ReLU(), nn.Sigmoid(), nn.Tanh(), nn.Softmax(-1), nn.LayerNorm(4), nn.BatchNorm1d(4), nn.SiLU(),
+     nn.Identity(), nn.Flatten(0, 0), nn.Unflatten(1, (2, 2)), nn.Sequential(nn.Tanh(), nn.ReLU()), nn.Dropout(0.0)],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_relu_that_takes_the_memory_of_its_input_changes_no_other_number(before: nn.Module, trained: bool) -> None:
+    model = nn.Sequential(nn.Identity(), before, nn.ReLU(), nn.ReLU()).double()
+    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=trained)
+    given = x.detach().clone()
+    y, z = model(x), plainly(model, x)
+    assert y.equal(z)
+    assert x.equal(given)
+    assert type(y.grad_fn) is type(z.grad_fn)
+    if trained:
+        assert torch.autograd.gradcheck(model, (x,))
+        (a,), (b,) = torch.autograd.grad(y.cos().sum(), x), torch.autograd.grad(z.cos().sum(), x)
+        assert a.equal(b)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [lambda y: y, lambda y: y.detach(), lambda y: y[1], lambda y: y.detach().numpy(), lambda y: [y]],
+    ids=range(5),
+)
+def test_a_relu_leaves_what_somebody_keeps(keep: Any) -> None:
+    keeper = Keeps(keep)
+    x = torch.randn(3, 4)
+    y = nn.Sequential(keeper, nn.ReLU())(x)
+    assert y.equal((x * 2).relu())
+    kept, wanted = keeper.kept, keep(x * 2)
+    assert str(kept) == str(wanted)
+
+
+def test_a_gradient_that_somebody_holds_is_not_written_over() -> None:
+    x = torch.randn(50, requires_grad=True)
+    given = torch.randn(50)
+    seen: list[Any] = []
+    for act in (torch.relu, torch.sigmoid, torch.abs, F.gelu, F.leaky_relu):
+        wanted = torch.autograd.grad(act(x), x, given)[0]
+        y = act(x * 1)
+        z = y * 1
+        y.retain_grad()
+        z.register_hook(lambda g: seen.append(g))
+        y.register_hook(lambda g: seen.append(g.detach()))
+        y.grad_fn.register_hook(lambda _, outputs: seen.append(outputs[0].clone()))
+        before = given.clone()
+        (got,) = torch.autograd.grad(z, x, given, retain_graph=True)
+        assert given.equal(before)
+        assert got.equal(wanted)
+        assert all(g.equal(given) for g in seen)
+        z.backward(given)
+        assert y.grad.equal(given)
+        assert x.grad.equal(wanted)
+        x.grad = None
+        # Two paths that are given one gradient.
+        (both,) = torch.autograd.grad((act(x) + act(x)).sum(), x)
+        assert both.equal(2 * torch.autograd.grad(act(x).sum(), x)[0])

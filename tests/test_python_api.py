@@ -451,3 +451,30 @@ def test_promotion_between_kinds() -> None:
         RuntimeError, match="result type Float can't be cast to the desired output type (Char|signed char)"
     ):
         x += 1.5
+
+
+def test_sizes_may_be_numbers_a_sequence_or_named() -> None:
+    x = T.arange(6)
+    for y in (x.view(2, 3), x.view((2, 3)), x.view([2, 3]), x.view(T.Size([2, 3])), x.view(size=(2, 3)), x.view(-1, 3)):
+        assert y.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert x.view(T.uint8).shape == (48,)
+    assert x.view(dtype=T.int32).shape == (12,)
+    assert x.reshape(shape=(3, 2)).shape == T.reshape(x, (3, 2)).shape == (3, 2)
+    y = x.view(2, 3)
+    assert y.permute(1, 0).equal(y.permute(dims=(1, 0)))
+    assert y.flip(0).equal(y.flip(dims=[0]))
+    assert y.repeat(2, 1).equal(y.repeat(repeats=(2, 1)))
+    assert y.tile(2).equal(y.tile(dims=(2,)))
+    assert (
+        y.expand(4, 2, 3).shape == y.expand(size=(4, 2, 3)).shape == y.broadcast_to(size=(4, 2, 3)).shape == (4, 2, 3)
+    )
+    assert T.cat((y, y), axis=1).shape == T.cat((y, y), dim=1).shape == (2, 6)
+    for call, text in (
+        (lambda: x.view(), "missing 1 required"),
+        (lambda: x.view(2, size=(3,)), "multiple values"),
+        (lambda: x.reshape(shape=2), "must be tuple of ints, not int"),
+        (lambda: x.permute(order=(0,)), "unexpected keyword argument 'order'"),
+        (lambda: x.view(2.0, 3), "float"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            call()

@@ -112,7 +112,7 @@ unsafe extern "C" fn call(
         let names = Bound::from_borrowed_ptr_or_opt(py, names);
         let at = |i: isize| Bound::from_borrowed_ptr(py, *args.offset(i));
         enter(py, || match names {
-            None if count == 1 => call_with(&slf, &at(0)),
+            None if count == 1 => call_with(&slf, &at(0), false),
             _ => {
                 let args = PyTuple::new(py, (0..count).map(at))?;
                 let kwargs = PyDict::new(py);
@@ -159,13 +159,17 @@ fn has_hooks(fields: &Bound<'_, PyDict>, known: &Known) -> PyResult<Option<bool>
     Ok(Some(known.hooks.iter().any(|hooks| !hooks.bind(py).is_empty())))
 }
 
-/// `module(input)`
-fn call_with<'py>(slf: &Bound<'py, PyAny>, input: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// `module(input)`; an input that is `spare` is the caller's alone, who drops it afterwards.
+fn call_with<'py>(
+    slf: &Bound<'py, PyAny>,
+    input: &Bound<'py, PyAny>,
+    spare: bool,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     let known = KNOWN.get(py).ok_or_else(unknown)?;
     let own = fields(slf)?;
     if has_hooks(&own, known)? == Some(false) {
-        if let Some(output) = stock::run(slf, &own, input)? {
+        if let Some(output) = stock::run(slf, &own, input, spare)? {
             return Ok(output);
         }
         return slf.getattr(intern!(py, "forward"))?.call1((input,));
@@ -255,12 +259,16 @@ impl Drop for Depth {
     }
 }
 
-/// `module(input)` for something that may be a module.
-fn call_child<'py>(child: &Bound<'py, PyAny>, input: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// `module(input)` for something that may be a module; `spare` as in `call_with`.
+fn call_child<'py>(
+    child: &Bound<'py, PyAny>,
+    input: &Bound<'py, PyAny>,
+    spare: bool,
+) -> PyResult<Bound<'py, PyAny>> {
     let (py, known) = (child.py(), KNOWN.get(child.py()).ok_or_else(unknown)?);
     if child.get_type().getattr(intern!(py, "__call__")).is_ok_and(|call| call.is(&known.call)) {
         let _depth = Depth::enter(py)?;
-        return call_with(child, input);
+        return call_with(child, input, spare);
     }
     child.call1((input,))
 }

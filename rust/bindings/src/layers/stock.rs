@@ -12,7 +12,8 @@ use tensorrs_core::{Result, Tensor};
 use crate::border::{PyTensor, run as run_op};
 
 type Output<'py> = PyResult<Option<Bound<'py, PyAny>>>;
-type Run = for<'py> fn(&Bound<'py, PyDict>, &Bound<'py, PyAny>) -> Output<'py>;
+/// What runs a layer: its dictionary, its input, and whether that input is `spare`, see `run`.
+type Run = for<'py> fn(&Bound<'py, PyDict>, &Bound<'py, PyAny>, bool) -> Output<'py>;
 
 /// Where the function that a `forward` calls is looked up.
 enum Calls {
@@ -27,14 +28,14 @@ use Calls::{Function, Method, Nothing};
 
 /// The table: a class, what its `forward` calls, and how it runs here.
 const TABLE: [(&str, Calls, Run); 9] = [
-    ("Identity", Nothing, |_, x| Ok(Some(x.clone()))),
+    ("Identity", Nothing, |_, x, _| Ok(Some(x.clone()))),
     ("Sequential", Nothing, sequential),
     ("Linear", Function("linear"), linear),
-    ("ReLU", Function("relu"), |own, x| unless_inplace(own, x, Tensor::relu)),
-    ("SiLU", Function("silu"), |own, x| unless_inplace(own, x, Tensor::silu)),
+    ("ReLU", Function("relu"), relu),
+    ("SiLU", Function("silu"), |own, x, _| unless_inplace(own, x, Tensor::silu)),
     ("GELU", Function("gelu"), gelu),
-    ("Sigmoid", Method("sigmoid"), |_, x| op(x, Tensor::sigmoid)),
-    ("Tanh", Method("tanh"), |_, x| op(x, Tensor::tanh)),
+    ("Sigmoid", Method("sigmoid"), |_, x, _| op(x, Tensor::sigmoid)),
+    ("Tanh", Method("tanh"), |_, x, _| op(x, Tensor::tanh)),
     ("Flatten", Method("flatten"), flatten),
 ];
 
@@ -71,9 +72,15 @@ pub fn stock_layers(modules: &Bound<'_, PyDict>, functional: &Bound<'_, PyAny>) 
     Ok(())
 }
 
-/// The output of a layer without hooks, if it can run here. `own` is the layer's dictionary.
+/// The output of a layer without hooks, if it can run here. `own` is the layer's dictionary; an input that is `spare`
+/// has no other reference than the caller's, who drops it afterwards.
 #[inline]
-pub fn run<'py>(slf: &Bound<'py, PyAny>, own: &Bound<'py, PyDict>, input: &Bound<'py, PyAny>) -> Output<'py> {
+pub fn run<'py>(
+    slf: &Bound<'py, PyAny>,
+    own: &Bound<'py, PyDict>,
+    input: &Bound<'py, PyAny>,
+    spare: bool,
+) -> Output<'py> {
     let (py, class) = (slf.py(), slf.get_type_ptr());
     let layers = LAYERS.get(py).map_or(&[][..], Vec::as_slice);
     let Some(layer) = layers.iter().find(|layer| layer.class.as_ptr() == class.cast()) else {
@@ -88,7 +95,7 @@ pub fn run<'py>(slf: &Bound<'py, PyAny>, own: &Bound<'py, PyDict>, input: &Bound
     {
         return Ok(None);
     }
-    (layer.run)(own, input)
+    (layer.run)(own, input, spare)
 }
 
 /// An op on a plain tensor.
@@ -110,7 +117,14 @@ fn unless_inplace<'py>(
     }
 }
 
-fn gelu<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Output<'py> {
+/// In the memory of a spare input: what comes before a ReLU rarely needs its result again.
+fn relu<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>, spare: bool) -> Output<'py> {
+    // The object and `op` have a handle each.
+    let over: fn(&Tensor) -> Result<Tensor> = |x| x.relu_of_temporary(2);
+    unless_inplace(own, x, if spare { over } else { Tensor::relu })
+}
+
+fn gelu<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>, _spare: bool) -> Output<'py> {
     let kind = own.get_item(intern!(x.py(), "approximate"))?;
     let Some(Ok(kind)) = kind.as_ref().map(|k| k.extract::<std::borrow::Cow<'_, str>>()) else {
         return Ok(None);
@@ -118,7 +132,7 @@ fn gelu<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Output<'py> {
     op(x, |x| x.gelu(&kind))
 }
 
-fn flatten<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Output<'py> {
+fn flatten<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>, _spare: bool) -> Output<'py> {
     let dim = |name| PyResult::Ok(own.get_item(name)?.and_then(|d| d.extract::<isize>().ok()));
     let (start, end) = (dim(intern!(x.py(), "start_dim"))?, dim(intern!(x.py(), "end_dim"))?);
     let (Some(start), Some(end)) = (start, end) else { return Ok(None) };
@@ -137,7 +151,7 @@ fn attribute<'py>(
     parameters.map_or(Ok(None), |p| p.cast_exact::<PyDict>().map_or(Ok(None), |p| p.get_item(name)))
 }
 
-fn linear<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Output<'py> {
+fn linear<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>, _spare: bool) -> Output<'py> {
     let py = x.py();
     let tensor = |t: &Bound<'py, PyAny>| t.cast::<PyTensor>().ok().map(|t| t.get().tensor(py));
     let weight = attribute(own, intern!(py, "weight"))?;
@@ -152,12 +166,15 @@ fn linear<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Output<'py> {
     Ok(Some(y.into_bound(py).into_any()))
 }
 
-fn sequential<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Output<'py> {
+fn sequential<'py>(own: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>, _spare: bool) -> Output<'py> {
     let modules = own.get_item(intern!(x.py(), "_modules"))?;
     let Some(Ok(modules)) = modules.as_ref().map(|m| m.cast_exact::<PyDict>()) else { return Ok(None) };
     let mut x = x.clone();
     for module in modules.values() {
-        x = super::call_child(&module, &x)?;
+        // The caller, or a layer that keeps or passes on its input, has another reference.
+        // SAFETY: a live object, and the GIL is held.
+        let spare = unsafe { pyo3::ffi::Py_REFCNT(x.as_ptr()) } == 1;
+        x = super::call_child(&module, &x, spare)?;
     }
     Ok(Some(x))
 }

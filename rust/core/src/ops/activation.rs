@@ -12,17 +12,18 @@ mod tests;
 use crate::backend::{Binary, Params};
 use crate::error::Result;
 use crate::ops::unary::fused_grad;
-use crate::tensor::{Scalar, Tensor};
+use crate::tensor::{Ctx, Scalar, Tensor};
 
 /// The gradient: the fused row if nobody differentiates it again, else `composed`.
 fn slope(
+    ctx: &Ctx,
     k: &'static Binary,
     p: Params,
     saved: &Tensor,
     g: &Tensor,
     composed: impl FnOnce() -> Result<Tensor>,
 ) -> Result<Tensor> {
-    match fused_grad(Some(k), p, saved, g)? {
+    match fused_grad(ctx, Some(k), p, saved, g)? {
         Some(dx) => Ok(dx),
         None => composed(),
     }

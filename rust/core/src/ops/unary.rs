@@ -19,9 +19,9 @@ pub(crate) use exponential::rows as exponential_rows;
 use crate::backend::{Binary, Params, Unary, backend};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::ops::binary::{apply_as, direct};
+use crate::ops::binary::{apply_as, apply_into, direct};
 use crate::ops::promote::float_type;
-use crate::tensor::{Tensor, grad_enabled};
+use crate::tensor::{Ctx, Tensor, grad_enabled};
 
 /// A row for floats alone. `T` is the type at hand, `p` the row's parameters.
 macro_rules! float_unary_row {
@@ -87,7 +87,7 @@ macro_rules! float_ops {
                     let kept = save.$saved(0);
                     move |ctx, $g| {
                         let $s = kept.get(ctx)?;
-                        if let Some(dx) = $crate::ops::unary::fused_grad(fused, [0.0; 2], &$s, $g)? {
+                        if let Some(dx) = $crate::ops::unary::fused_grad(ctx, fused, [0.0; 2], &$s, $g)? {
                             return grads![Some(dx)];
                         }
                         grads![Some($derivative?)]
@@ -123,13 +123,20 @@ pub(crate) fn run_float(k: &Unary, x: &Tensor) -> Result<Tensor> {
 
 /// The derivative in one loop, where that may be: nobody wants to differentiate it again.
 pub(crate) fn fused_grad(
+    ctx: &Ctx,
     k: Option<&Binary>,
     p: Params,
     saved: &Tensor,
     g: &Tensor,
 ) -> Result<Option<Tensor>> {
     match k {
-        Some(k) if !grad_enabled() => apply_as(k, p, saved, g, g.dtype()).map(Some),
+        Some(k) if !grad_enabled() => match ctx.reuse(g) {
+            Some(dx) if (saved.layout(), saved.dtype()) == (g.layout(), g.dtype()) => {
+                apply_into(k, p, saved, g, &dx)?;
+                Ok(Some(dx))
+            }
+            _ => apply_as(k, p, saved, g, g.dtype()).map(Some),
+        },
         _ => Ok(None),
     }
 }

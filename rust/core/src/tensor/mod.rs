@@ -268,7 +268,17 @@ impl Tensor {
 
     /// Whether this is the only handle to the tensor and to its memory, which may then be reused.
     pub fn is_sole(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 && self.storage().is_unique()
+        self.has_handles(1)
+    }
+
+    /// Whether there are `n` handles to the tensor and no other tensor on its memory.
+    fn has_handles(&self, n: usize) -> bool {
+        Arc::strong_count(&self.0) == n && self.storage().is_unique()
+    }
+
+    /// A tensor for the result of an op by elements, on the same memory, if only the caller's `n` handles lead to it.
+    pub(crate) fn reuse(&self, n: usize) -> Option<Tensor> {
+        (self.has_handles(n) && self.layout().is_dense()).then(|| self.alias(self.layout().clone()))
     }
 
     /// The Python object that stands for this tensor, or 0; kept by the bindings, under the GIL.

@@ -366,6 +366,13 @@ impl Ctx<'_> {
         self.node.edges[i].is_some()
     }
 
+    /// A tensor for what a rule makes of the gradient `g` element by element, on the memory of `g`, if nobody else holds
+    /// that gradient or looks at it afterwards.
+    pub fn reuse(&self, g: &Tensor) -> Option<Tensor> {
+        let looked_at = self.node.hooks().is_some_and(|hooks| !hooks.post.is_empty());
+        if looked_at { None } else { g.reuse(1) }
+    }
+
     /// The gradient of input `i`, computed only if it is wanted.
     #[inline]
     pub fn when(&self, i: usize, f: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {

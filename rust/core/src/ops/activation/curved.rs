@@ -96,7 +96,7 @@ impl Tensor {
                     let bent = g.mul(&x.exp()?.mul_number(alpha * scale)?)?;
                     Tensor::choose(&x.gt(&number(0.0)?)?, &g.mul_number(scale)?, &bent)
                 };
-                grads![Some(slope(&ELU_GRAD, p, &x, g, composed)?)]
+                grads![Some(slope(ctx, &ELU_GRAD, p, &x, g, composed)?)]
             }
         })
     }
@@ -113,7 +113,7 @@ impl Tensor {
                     let bent = g.mul(&x.mul_number(1.0 / alpha)?.exp()?)?;
                     Tensor::choose(&x.gt(&number(0.0)?)?, g, &bent)
                 };
-                grads![Some(slope(&CELU_GRAD, p, &x, g, composed)?)]
+                grads![Some(slope(ctx, &CELU_GRAD, p, &x, g, composed)?)]
             }
         })
     }
@@ -143,7 +143,7 @@ impl Tensor {
                     let pdf = pdf.mul_number(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)?;
                     g.mul(&cdf.add(&x.mul(&pdf)?)?)
                 };
-                grads![Some(slope(&GELU_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &GELU_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }
@@ -162,7 +162,7 @@ impl Tensor {
                     let dt = t.square()?.sub_from(1.0)?.mul(&turn)?;
                     g.mul(&t.add_number(1.0)?.add(&x.mul(&dt)?)?.mul_number(0.5)?)
                 };
-                grads![Some(slope(&GELU_TANH_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &GELU_TANH_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }
@@ -177,7 +177,7 @@ impl Tensor {
                     let s = x.sigmoid()?;
                     g.mul(&s.mul(&x.mul(&s.sub_from(1.0)?)?.add_number(1.0)?)?)
                 };
-                grads![Some(slope(&SILU_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &SILU_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }
@@ -197,7 +197,7 @@ impl Tensor {
                     let dt = x.mul(&x.sigmoid()?)?.mul(&t.square()?.sub_from(1.0)?)?;
                     g.mul(&t.add(&dt)?)
                 };
-                grads![Some(slope(&MISH_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &MISH_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }
@@ -218,7 +218,7 @@ impl Tensor {
                     let far = scaled.gt(&number(threshold)?)?;
                     Tensor::choose(&far, g, &g.mul(&scaled.sigmoid()?)?)
                 };
-                grads![Some(slope(&SOFTPLUS_GRAD, p, &x, g, composed)?)]
+                grads![Some(slope(ctx, &SOFTPLUS_GRAD, p, &x, g, composed)?)]
             }
         })
     }
@@ -230,7 +230,7 @@ impl Tensor {
             move |ctx, g| {
                 let x = x.get(ctx)?;
                 let composed = || g.mul(&x.neg()?.sigmoid()?);
-                grads![Some(slope(&LOGSIGMOID_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &LOGSIGMOID_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }

@@ -140,7 +140,7 @@ impl Tensor {
                 move |ctx, g| {
                     let x = x.get(ctx)?;
                     let composed = || Tensor::choose(&x.gt(&number(0.0)?)?, g, &g.mul_number(mean)?);
-                    grads![Some(slope(&LEAKY_GRAD, [mean, 0.0], &x, g, composed)?)]
+                    grads![Some(slope(ctx, &LEAKY_GRAD, [mean, 0.0], &x, g, composed)?)]
                 }
             });
         }

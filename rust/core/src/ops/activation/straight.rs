@@ -1,7 +1,7 @@
 //! Activations made of straight pieces: relu, leaky_relu, hardtanh, threshold, hardsigmoid, hardswish, the shrinks.
 
 use super::{number, slope};
-use crate::backend::{Binary, Unary};
+use crate::backend::{Binary, Unary, backend};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::grads;
@@ -62,12 +62,24 @@ impl Tensor {
     /// `max(0, x)`. Arrives at the next layer in one pass, both ways; the derivative at 0 is 0.
     pub fn relu(&self) -> Result<Tensor> {
         check_relu(self)?;
-        run(&RELU, NONE, self)?.record("ReluBackward0", &[self], |save| {
+        self.record_relu(run(&RELU, NONE, self)?)
+    }
+
+    /// As `relu`; where only the caller's `handles` lead to this tensor, and the caller drops them now, in its memory.
+    pub fn relu_of_temporary(&self, handles: usize) -> Result<Tensor> {
+        check_relu(self)?;
+        let Some(y) = self.reuse(handles) else { return self.relu() };
+        backend(self.device()).unary(&RELU, &NONE, self.raw(), y.raw())?;
+        self.record_relu(y)
+    }
+
+    fn record_relu(&self, y: Tensor) -> Result<Tensor> {
+        y.record("ReluBackward0", &[self], |save| {
             let y = save.output(0);
             move |ctx, g| {
                 let y = y.get(ctx)?;
                 let composed = || Tensor::choose(&y.le(&number(0.0)?)?, &number(0.0)?, g);
-                grads![Some(slope(&RELU_GRAD, NONE, &y, g, composed)?)]
+                grads![Some(slope(ctx, &RELU_GRAD, NONE, &y, g, composed)?)]
             }
         })
     }
@@ -85,7 +97,7 @@ impl Tensor {
             move |ctx, g| {
                 let x = x.get(ctx)?;
                 let composed = || Tensor::choose(&x.gt(&number(0.0)?)?, g, &g.mul_number(negative_slope)?);
-                grads![Some(slope(&LEAKY_GRAD, p, &x, g, composed)?)]
+                grads![Some(slope(ctx, &LEAKY_GRAD, p, &x, g, composed)?)]
             }
         })
     }
@@ -105,7 +117,7 @@ impl Tensor {
                     let outside = x.le(&number(min)?)?.logical_or(&x.ge(&number(max)?)?)?;
                     Tensor::choose(&outside, &number(0.0)?, g)
                 };
-                grads![Some(slope(&HARDTANH_GRAD, [min, max], &x, g, composed)?)]
+                grads![Some(slope(ctx, &HARDTANH_GRAD, [min, max], &x, g, composed)?)]
             }
         })
     }
@@ -122,7 +134,7 @@ impl Tensor {
             move |ctx, g| {
                 let x = x.get(ctx)?;
                 let composed = || Tensor::choose(&x.le(&number(threshold)?)?, &number(0.0)?, g);
-                grads![Some(slope(&THRESHOLD_GRAD, [threshold, 0.0], &x, g, composed)?)]
+                grads![Some(slope(ctx, &THRESHOLD_GRAD, [threshold, 0.0], &x, g, composed)?)]
             }
         })
     }
@@ -141,7 +153,7 @@ impl Tensor {
                     let inside = x.abs()?.lt(&number(3.0)?)?;
                     Tensor::choose(&inside, &g.mul_number(SIXTH.into())?, &number(0.0)?)
                 };
-                grads![Some(slope(&HARDSIGMOID_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &HARDSIGMOID_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }
@@ -157,7 +169,7 @@ impl Tensor {
                     let right = Tensor::choose(&x.lt(&number(3.0)?)?, &bent, g)?;
                     Tensor::choose(&x.le(&number(-3.0)?)?, &number(0.0)?, &right)
                 };
-                grads![Some(slope(&HARDSWISH_GRAD, NONE, &x, g, composed)?)]
+                grads![Some(slope(ctx, &HARDSWISH_GRAD, NONE, &x, g, composed)?)]
             }
         })
     }
@@ -200,7 +212,7 @@ fn shrink_rule(
     move |ctx, g| {
         let x = x.get(ctx)?;
         let composed = || Tensor::choose(&x.abs()?.le(&number(lambda)?)?, &number(0.0)?, g);
-        grads![Some(slope(&SHRINK_GRAD, [lambda, 0.0], &x, g, composed)?)]
+        grads![Some(slope(ctx, &SHRINK_GRAD, [lambda, 0.0], &x, g, composed)?)]
     }
 }
 

@@ -61,7 +61,7 @@ impl Tensor {
             let x = save.input(0);
             move |ctx, g| {
                 let x = x.get(ctx)?;
-                match fused_grad(Some(&ABS_GRAD), NONE, &x, g)? {
+                match fused_grad(ctx, Some(&ABS_GRAD), NONE, &x, g)? {
                     Some(dx) => grads![Some(dx)],
                     None => grads![Some(g.mul(&x.sign()?)?)],
                 }
