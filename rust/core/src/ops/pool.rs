@@ -38,7 +38,7 @@ const AVG_3D: Op = Op { name: "avg_pool3d", axes: 3, mean: true };
 enum Kind {
     Avg(Pool, Divisor),
     Adaptive(Adaptive),
-    /// The places of the maxima.
+    /// The places of the maxima, int32 or int64.
     Max(Chosen, Tensor),
 }
 
@@ -58,7 +58,7 @@ impl Map {
             Kind::Max(d, place) => {
                 return x
                     .reshape(&[d.planes, d.plane])?
-                    .gather(1, &place.alias(Layout::contiguous(&[d.planes, d.out])))?
+                    .gather(1, &place.alias(Layout::contiguous(&[d.planes, d.out])).cast_data(DType::I64)?)?
                     .view(&self.pooled);
             }
             Kind::Avg(d, divisor) => {
@@ -120,7 +120,7 @@ impl Tensor {
         })
     }
 
-    /// The largest number of every window; its place in its volume too if `places`.
+    /// The largest number of every window; its place in its volume too, as int32, if `places`.
     fn max_pool(&self, op: Op, windows: Windows, places: bool) -> Result<(Tensor, Option<Tensor>)> {
         let d = windows.on(op, self)?;
         if self.dtype() == DType::Bool {
@@ -131,7 +131,7 @@ impl Tensor {
         let out = Tensor::empty_on(pooled.clone(), self.dtype(), self.device())?;
         let recorded = wants_record(&[self]);
         let place =
-            (places || recorded).then(|| Tensor::empty_on(pooled, DType::I64, self.device())).transpose()?;
+            (places || recorded).then(|| Tensor::empty_on(pooled, DType::I32, self.device())).transpose()?;
         backend(self.device()).max_pool(d, x.raw(), out.raw(), place.as_ref().map(Tensor::raw))?;
         let Some(place) = place else { return Ok((out, None)) };
         if !recorded {
@@ -147,7 +147,8 @@ impl Tensor {
 
     fn max_pool_with_indices(&self, op: Op, windows: Windows) -> Result<(Tensor, Tensor)> {
         let (out, place) = self.max_pool(op, windows, true)?;
-        place.map(|place| (out, place)).ok_or_else(|| runtime!("{}: no places were kept", op.name))
+        let place = place.ok_or_else(|| runtime!("{}: no places were kept", op.name))?;
+        Ok((out, place.cast_data(DType::I64)?))
     }
 
     /// The largest number of every window.

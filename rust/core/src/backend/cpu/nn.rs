@@ -171,7 +171,10 @@ impl Nn for Cpu {
     }
 
     fn max_pool_backward(&self, d: Chosen, place: View, dy: View, dx: View) -> Result<()> {
-        per_real!("max_pool_backward", dy.dtype, T => pool::max_pool_backward::<T>(d, read(place), read(dy), write(dx)));
+        per_real!("max_pool_backward", dy.dtype, T => match place.dtype {
+            DType::I32 => pool::max_pool_backward::<T, i32>(d, read(place), read(dy), write(dx)),
+            _ => pool::max_pool_backward::<T, i64>(d, read(place), read(dy), write(dx)),
+        });
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crate::parallel::{Out, chunks, rows};
 use crate::simd::vectorize;
 
 /// The largest number of every window in `y`, and its place in the plane in `place` where one is given.
-pub fn max_pool<T: Element>(d: Pool, x: &[T], y: &mut [T], place: Option<&mut [i64]>) {
+pub fn max_pool<T: Element>(d: Pool, x: &[T], y: &mut [T], place: Option<&mut [i32]>) {
     if y.is_empty() {
         return;
     }
@@ -18,7 +18,7 @@ pub fn max_pool<T: Element>(d: Pool, x: &[T], y: &mut [T], place: Option<&mut [i
             #[inline(always)]
             || {
                 let mut windows = (!d.is_halving()).then(|| Windows::new(d));
-                let mut which = vec![0i32; d.out[2]];
+                let mut spare = vec![0i32; d.out[2]];
                 for plane in planes {
                     let x = &x[plane * d.plane()..][..d.plane()];
                     let own = plane * out..(plane + 1) * out;
@@ -28,7 +28,7 @@ pub fn max_pool<T: Element>(d: Pool, x: &[T], y: &mut [T], place: Option<&mut [i
                     let place = place.as_ref().map(|p| unsafe { p.range(own) });
                     match &mut windows {
                         Some(windows) => windows.plane(x, y, place),
-                        None => halvings(&d, x, y, place, &mut which),
+                        None => halvings(&d, x, y, place, &mut spare),
                     }
                 }
             },
@@ -47,16 +47,15 @@ fn take<T: Element>(best: T, which: i32, v: T, place: i32) -> (T, i32) {
 
 /// All windows of 2x2 of a plane.
 #[inline(always)]
-fn halvings<T: Element>(d: &Pool, x: &[T], y: &mut [T], mut place: Option<&mut [i64]>, which: &mut [i32]) {
+fn halvings<T: Element>(d: &Pool, x: &[T], y: &mut [T], mut place: Option<&mut [i32]>, spare: &mut [i32]) {
     let (w, ow) = (d.size[2], d.out[2]);
     for (row, y) in y.chunks_exact_mut(ow).enumerate() {
         let at = 2 * row * w;
+        let which = match &mut place {
+            Some(place) => &mut place[row * ow..(row + 1) * ow],
+            None => &mut *spare,
+        };
         halving(&x[at..at + w], &x[at + w..at + 2 * w], at as i32, y, which);
-        if let Some(place) = &mut place {
-            for (p, &w) in place[row * ow..(row + 1) * ow].iter_mut().zip(&*which) {
-                *p = i64::from(w);
-            }
-        }
     }
 }
 
@@ -211,7 +210,7 @@ impl<T: Element> Windows<T> {
 
     /// All windows of a plane.
     #[inline(always)]
-    fn plane(&mut self, x: &[T], y: &mut [T], mut place: Option<&mut [i64]>) {
+    fn plane(&mut self, x: &[T], y: &mut [T], mut place: Option<&mut [i32]>) {
         let (w, ow, mut next) = (self.d.size[2], self.d.out[2], 0);
         let outside = self.first[..ow].contains(&NOTHING);
         for (row, y) in y.chunks_exact_mut(ow).enumerate() {
@@ -231,9 +230,7 @@ impl<T: Element> Windows<T> {
                 let n = LANES.min(ow - at);
                 y[at..at + n].copy_from_slice(&best[..n]);
                 if let Some(place) = &mut place {
-                    for (place, &which) in place[row * ow + at..][..n].iter_mut().zip(&which) {
-                        *place = i64::from(which);
-                    }
+                    place[row * ow + at..][..n].copy_from_slice(&which[..n]);
                 }
             }
         }
@@ -303,7 +300,12 @@ fn row_of<T>(x: &[T], from: usize) -> &[T; LANES] {
 }
 
 /// `dx` gets `dy` of every window at the place of its maximum, added up where windows share it; 0 elsewhere.
-pub fn max_pool_backward<T: Real>(d: Chosen, place: &[i64], dy: &[T], dx: &mut [T]) {
+pub fn max_pool_backward<T: Real, P: Copy + Into<i64> + Sync>(
+    d: Chosen,
+    place: &[P],
+    dy: &[T],
+    dx: &mut [T],
+) {
     let out = d.out;
     rows(dx, d.plane, d.grain(), |first, block| {
         for (i, dx) in block.chunks_exact_mut(d.plane).enumerate() {
@@ -311,7 +313,7 @@ pub fn max_pool_backward<T: Real>(d: Chosen, place: &[i64], dy: &[T], dx: &mut [
             dx.fill(T::ZERO);
             for (&place, &dy) in place[at..at + out].iter().zip(&dy[at..at + out]) {
                 // A window that lies in the padding altogether has no place.
-                if let Some(dx) = dx.get_mut(place as usize) {
+                if let Some(dx) = dx.get_mut(place.into() as usize) {
                     *dx += dy;
                 }
             }

@@ -89,7 +89,7 @@ fn max_pools<T: Element>(x: impl Fn(usize) -> Vec<T>) {
                     best = Some(i);
                 }
             }
-            assert_eq!(places[n], best.map_or(-1, |b| b as i64), "{d:?} window {n}");
+            assert_eq!(places[n], best.map_or(-1, |b| b as i32), "{d:?} window {n}");
             want.push(best.map_or(T::from_f64(f64::NEG_INFINITY), |b| x[b]));
         });
         assert_eq!(got, format!("{want:?}"), "{d:?}");
