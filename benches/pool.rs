@@ -19,7 +19,7 @@ fn pooling(c: &mut Criterion) {
     let x = numbers(d.planes * 32 * 32);
     let outputs = d.planes * 16 * 16;
     let (dy, mut y, mut dx) = (numbers(outputs), vec![0.0; outputs], vec![0.0; x.len()]);
-    let mut place = vec![0i64; outputs];
+    let mut place = vec![0i32; outputs];
     let mut group = c.benchmark_group("pool");
     group.throughput(Throughput::Elements(x.len() as u64));
     group.bench_function("max", |b| b.iter(|| pool::max_pool(d, black_box(&x), &mut y, Some(&mut place))));
