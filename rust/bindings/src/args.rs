@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyList, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyDict, PyFloat, PyInt, PyList, PyTuple};
 use smallvec::{SmallVec, smallvec};
 use tensorrs_core::{DType, Scalar, Tensor};
 
@@ -181,8 +181,26 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Start {
     }
 }
 
-/// `*dims` that may also be named: `permute(1, 0)`, `permute((1, 0))`, `permute(dims=(1, 0))`.
+/// `*dims` that may also be named: `permute(1, 0)`, `permute((1, 0))`, `permute(dims=(1, 0))`. Other names are refused in
+/// PyTorch's words.
 pub fn named_varargs(
+    op: &str,
+    name: &str,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Ints> {
+    let mut named = None;
+    for (key, value) in kwargs.into_iter().flatten() {
+        if !key.eq(name)? {
+            return Err(PyTypeError::new_err(format!("{op}() got an unexpected keyword argument '{key}'")));
+        }
+        named = Some(value);
+    }
+    varargs_or_named(op, name, args, named.as_ref())
+}
+
+/// As `named_varargs`, for a method that is called so often that it does without a dictionary.
+pub fn varargs_or_named(
     op: &str,
     name: &str,
     args: &Bound<'_, PyTuple>,

@@ -1,7 +1,7 @@
 //! Copies in another order: flip, roll, repeat, tile, triangles, diagonals, constant margins.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use tensorrs_core::Scalar;
 
 use crate::args::{Arg, Dims, Number, named_varargs};
@@ -36,14 +36,14 @@ pub fn repeat_interleave(
 #[pymethods]
 impl PyTensor {
     /// A copy with the order along `dims` reversed.
-    #[pyo3(signature = (*axes, dims = None))]
+    #[pyo3(signature = (*dims, **named))]
     fn flip(
         &self,
         py: Python<'_>,
-        axes: &Bound<'_, PyTuple>,
-        dims: Option<&Bound<'_, PyAny>>,
+        dims: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), named_varargs("flip", "dims", axes, dims)?);
+        let (x, dims) = (self.tensor(py), named_varargs("flip", "dims", dims, named)?);
         run(py, x.numel(), || x.flip(&dims))
     }
 
@@ -73,26 +73,26 @@ impl PyTensor {
     }
 
     /// Copies side by side: `repeats[i]` of them along dimension i, new dimensions first.
-    #[pyo3(signature = (*counts, repeats = None))]
+    #[pyo3(signature = (*repeats, **named))]
     fn repeat(
         &self,
         py: Python<'_>,
-        counts: &Bound<'_, PyTuple>,
-        repeats: Option<&Bound<'_, PyAny>>,
+        repeats: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, repeats) = (self.tensor(py), named_varargs("repeat", "repeats", counts, repeats)?);
+        let (x, repeats) = (self.tensor(py), named_varargs("repeat", "repeats", repeats, named)?);
         run(py, x.numel(), || x.repeat(&repeats))
     }
 
     /// As `repeat`, with ones put before a `dims` that is too short.
-    #[pyo3(signature = (*counts, dims = None))]
+    #[pyo3(signature = (*dims, **named))]
     fn tile(
         &self,
         py: Python<'_>,
-        counts: &Bound<'_, PyTuple>,
-        dims: Option<&Bound<'_, PyAny>>,
+        dims: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), named_varargs("tile", "dims", counts, dims)?);
+        let (x, dims) = (self.tensor(py), named_varargs("tile", "dims", dims, named)?);
         run(py, x.numel(), || x.tile(&dims))
     }
 

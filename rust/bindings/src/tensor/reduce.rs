@@ -1,7 +1,7 @@
 //! Sums, means, products, truth over dimensions, counts.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::args::{Dims, Ints, named_varargs};
 use crate::border::{PyTensor, run};
@@ -87,15 +87,15 @@ impl PyTensor {
     }
 
     /// Sum over broadcast dimensions until the shape is `size`.
-    #[pyo3(signature = (*sizes, size = None))]
+    #[pyo3(signature = (*size, **named))]
     fn sum_to_size(
         &self,
         py: Python<'_>,
-        sizes: &Bound<'_, PyTuple>,
-        size: Option<&Bound<'_, PyAny>>,
+        size: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
         let (x, size) =
-            (self.tensor(py), crate::args::shape(&named_varargs("sum_to_size", "size", sizes, size)?)?);
+            (self.tensor(py), crate::args::shape(&named_varargs("sum_to_size", "size", size, named)?)?);
         run(py, x.numel(), || x.sum_to_size(&size))
     }
 }

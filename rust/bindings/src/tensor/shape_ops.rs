@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::view::reshape_inplace;
 use crate::args::{Dims, Start, named_varargs, type_name};
@@ -76,14 +76,14 @@ numpy_splits! {
 #[pymethods]
 impl PyTensor {
     /// A view with the dimensions in the order `dims`. RuntimeError unless each is named once.
-    #[pyo3(signature = (*order, dims = None))]
+    #[pyo3(signature = (*dims, **named))]
     fn permute(
         &self,
         py: Python<'_>,
-        order: &Bound<'_, PyTuple>,
-        dims: Option<&Bound<'_, PyAny>>,
+        dims: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, dims) = (self.tensor(py), named_varargs("permute", "dims", order, dims)?);
+        let (x, dims) = (self.tensor(py), named_varargs("permute", "dims", dims, named)?);
         run(py, 0, || x.permute(&dims))
     }
 

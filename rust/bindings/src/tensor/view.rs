@@ -1,11 +1,11 @@
 //! Views of the same elements in another shape: view, reshape, expand, transpose, as_strided.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyTuple};
 use tensorrs_core::Tensor;
 use tensorrs_core::layout::Layout;
 
-use crate::args::{Arg, Dims, named_varargs, shape};
+use crate::args::{Arg, Dims, named_varargs, shape, varargs_or_named};
 use crate::border::{PyTensor, call, raise, run};
 use crate::types::DTypeArg;
 
@@ -46,20 +46,20 @@ impl PyTensor {
         if let Some(DTypeArg(d)) = by_position.or(dtype) {
             return run(py, 0, || x.view_dtype(d));
         }
-        let sizes = named_varargs("view", "size", shape, size)?;
+        let sizes = varargs_or_named("view", "size", shape, size)?;
         run(py, 0, || x.view_sizes(&sizes))
     }
 
     /// The same elements in the shape `shape`, one size may be -1; a view where strides allow, otherwise a copy.
     /// RuntimeError unless the number of elements fits.
-    #[pyo3(signature = (*sizes, shape = None))]
+    #[pyo3(signature = (*shape, **named))]
     fn reshape(
         &self,
         py: Python<'_>,
-        sizes: &Bound<'_, PyTuple>,
-        shape: Option<&Bound<'_, PyAny>>,
+        shape: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, sizes) = (self.tensor(py), named_varargs("reshape", "shape", sizes, shape)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("reshape", "shape", shape, named)?);
         run(py, x.numel(), || x.reshape_sizes(&sizes))
     }
 
@@ -78,16 +78,16 @@ impl PyTensor {
     }
 
     /// Dimensions of size 1 repeated without copying; -1 keeps a size.
-    #[pyo3(signature = (*sizes, size = None, implicit = false))]
+    #[pyo3(signature = (*size, implicit = false, **named))]
     fn expand(
         &self,
         py: Python<'_>,
-        sizes: &Bound<'_, PyTuple>,
-        size: Option<&Bound<'_, PyAny>>,
+        size: &Bound<'_, PyTuple>,
         implicit: bool,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
         let _ = implicit;
-        let (x, sizes) = (self.tensor(py), named_varargs("expand", "size", sizes, size)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("expand", "size", size, named)?);
         run(py, 0, || x.expand_sizes(&sizes))
     }
 
@@ -99,14 +99,14 @@ impl PyTensor {
     }
 
     /// A view with dimensions of size 1 repeated to `size`. RuntimeError where sizes differ otherwise.
-    #[pyo3(signature = (*sizes, size = None))]
+    #[pyo3(signature = (*size, **named))]
     fn broadcast_to(
         &self,
         py: Python<'_>,
-        sizes: &Bound<'_, PyTuple>,
-        size: Option<&Bound<'_, PyAny>>,
+        size: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyTensor>> {
-        let (x, sizes) = (self.tensor(py), named_varargs("broadcast_to", "size", sizes, size)?);
+        let (x, sizes) = (self.tensor(py), named_varargs("broadcast_to", "size", size, named)?);
         run(py, 0, || x.expand_sizes(&sizes))
     }
 

@@ -42,10 +42,8 @@ impl Tensor {
         if device == self.device() {
             return Ok(self);
         }
-        match device {
-            Device::Meta => Tensor::empty_on(self.layout().preserved(), self.dtype(), device),
-            Device::Cpu => self.check_data().map(|()| self),
-        }
+        self.check_data()?;
+        Tensor::empty_on(self.layout().preserved(), self.dtype(), device)
     }
 
     /// A new tensor with this one's order of dimensions in memory.

@@ -163,9 +163,10 @@ pub fn backward<T: Real + Gemm>(how: Attend, x: Asked, out: View, logs: &[T], do
                     for (row, (weights, slopes)) in block.clone().zip(each) {
                         let log = logs[i * queries + row];
                         let [mean] = sums(
-                            [line(out, i, row), line(dout, i, row)],
+                            line(out, i, row),
+                            line(dout, i, row),
                             #[inline(always)]
-                            |[y, g]| [y * g],
+                            |y, g| [y * g],
                         );
                         let (mean, seen) = (T::of(mean), how.seen(row, keys));
                         for (w, s) in weights[..seen].iter_mut().zip(&mut slopes[..seen]) {

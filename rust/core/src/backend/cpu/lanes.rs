@@ -9,7 +9,7 @@ use crate::simd::{prefetch, vectorize};
 
 pub(super) const LANES: usize = 16;
 /// Runs of `LANES` elements that are added in their own type before they join the rest in f64.
-const RUNS: usize = 32;
+pub(super) const RUNS: usize = 32;
 
 /// Ask for the numbers `ahead` of those of `x`, which come next: the machine's own prefetching ends with a page.
 #[inline(always)]
@@ -48,23 +48,19 @@ pub(super) fn add_up<T: Real>(x: &[T], lanes: &mut [T; LANES]) {
     );
 }
 
-/// The sums of `f` of the elements at each place of `N` slices of one length: runs in the element type, several of them
-/// in f64.
+/// The sums of `f(x, y)` over both slices, which have one length: runs in the element type, several of them in f64.
 #[inline(always)]
-pub(super) fn sums<T: Real, const N: usize, const K: usize>(
-    x: [&[T]; N],
-    f: impl Fn([T; N]) -> [T; K],
-) -> [f64; K] {
-    let n = x[0].len();
-    if n <= LANES * RUNS {
+pub(super) fn sums<T: Real, const K: usize>(x: &[T], y: &[T], f: impl Fn(T, T) -> [T; K]) -> [f64; K] {
+    let y = &y[..x.len()];
+    if x.len() <= LANES * RUNS {
         let mut lanes = [[T::ZERO; LANES]; K];
-        run(x, &mut lanes, &f);
+        run(x, y, &mut lanes, &f);
         return std::array::from_fn(|k| join(&lanes[k]).to_f64());
     }
     let mut lanes = [[0.0; LANES]; K];
-    for from in (0..n).step_by(LANES * RUNS) {
+    for (x, y) in x.chunks(LANES * RUNS).zip(y.chunks(LANES * RUNS)) {
         let mut some = [[T::ZERO; LANES]; K];
-        run(x.map(|x| &x[from..n.min(from + LANES * RUNS)]), &mut some, &f);
+        run(x, y, &mut some, &f);
         for k in 0..K {
             for j in 0..LANES {
                 lanes[k][j] += some[k][j].to_f64();
@@ -76,30 +72,23 @@ pub(super) fn sums<T: Real, const N: usize, const K: usize>(
 
 /// A run of at most `LANES * RUNS` elements, onto lanes that are zero.
 #[inline(always)]
-fn run<T: Real, const N: usize, const K: usize>(
-    x: [&[T]; N],
-    lanes: &mut [[T; LANES]; K],
-    f: impl Fn([T; N]) -> [T; K],
-) {
-    let n = x[0].len();
+fn run<T: Real, const K: usize>(x: &[T], y: &[T], lanes: &mut [[T; LANES]; K], f: impl Fn(T, T) -> [T; K]) {
     vectorize(
         #[inline(always)]
         || {
-            let whole = n / LANES;
-            let chunks = x.map(|x| &x.as_chunks::<LANES>().0[..whole]);
+            let ((xs, x), (ys, y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
             let mut acc = [[T::ZERO; LANES]; K];
-            for c in 0..whole {
+            for (x, y) in xs.iter().zip(ys) {
                 for j in 0..LANES {
-                    let terms = f(chunks.map(|x| x[c][j]));
+                    let terms = f(x[j], y[j]);
                     for k in 0..K {
                         acc[k][j] += terms[k];
                     }
                 }
             }
             *lanes = acc;
-            let rest = x.map(|x| &x[whole * LANES..n]);
-            for j in 0..n - whole * LANES {
-                let terms = f(rest.map(|x| x[j]));
+            for (j, (&x, &y)) in x.iter().zip(y).enumerate() {
+                let terms = f(x, y);
                 for k in 0..K {
                     lanes[k][j] += terms[k];
                 }

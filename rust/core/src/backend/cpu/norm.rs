@@ -79,9 +79,10 @@ impl Moments {
             let chunks = x.as_chunks::<LANES>().0;
             let (count, origin) = (x.len() as f64, join(&chunks[chunks.len() / 2]) / T::of(LANES as f64));
             let [shift, squares] = sums(
-                [x],
+                x,
+                x,
                 #[inline(always)]
-                |[x]| [x - origin, (x - origin) * (x - origin)],
+                |x, _| [x - origin, (x - origin) * (x - origin)],
             );
             // One division, which waits for no sum.
             let share = 1.0 / count;
@@ -98,15 +99,17 @@ impl Moments {
     fn in_two_passes<T: Real>(x: &[T]) -> Self {
         let (count, origin) = (x.len() as f64, x[0]);
         let [shift] = sums(
-            [x],
+            x,
+            x,
             #[inline(always)]
-            |[x]| [x - origin],
+            |x, _| [x - origin],
         );
         let mean = T::of(origin.to_f64() + shift / count);
         let [rest, squares] = sums(
-            [x],
+            x,
+            x,
             #[inline(always)]
-            |[x]| [x - mean, (x - mean) * (x - mean)],
+            |x, _| [x - mean, (x - mean) * (x - mean)],
         );
         let squares = squares - rest * rest / count;
         Moments { count, mean: mean.to_f64() + rest / count, squares }
@@ -309,9 +312,10 @@ pub fn batch_norm_backward<T: Real>(
 #[inline(always)]
 fn plane_sums<T: Real>(x: &[T], dy: &[T], mean: T) -> [f64; 2] {
     sums(
-        [dy, x],
+        dy,
+        x,
         #[inline(always)]
-        |[dy, x]| [dy, dy * (x - mean)],
+        |dy, x| [dy, dy * (x - mean)],
     )
 }
 

@@ -116,7 +116,7 @@ pub fn softmax_backward<T: Real>(axis: Axis, y: &[T], dy: &[T], dx: &mut [T]) {
             #[inline(always)]
             |at, dx| {
                 let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
-                let [dot] = sums([y, dy], |[y, dy]| [y * dy]);
+                let [dot] = sums(y, dy, |y, dy| [y * dy]);
                 let dot = T::of(dot);
                 for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
                     *dx = y * (dy - dot);
@@ -152,7 +152,7 @@ pub fn log_softmax_backward<T: Real>(axis: Axis, y: &[T], dy: &[T], dx: &mut [T]
             #[inline(always)]
             |at, dx| {
                 let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
-                let [sum] = sums([dy], |[dy]| [dy]);
+                let [sum] = sums(dy, dy, |dy, _| [dy]);
                 let sum = T::of(sum);
                 for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
                     *dx = dy - math::exp(y) * sum;

@@ -212,9 +212,10 @@ pub fn backward_bias<T: Real>(d: Conv2d, dy: &[T], db: &mut [T]) {
 /// Vector code: the closure is inlined into it.
 fn sum<T: Real>(x: &[T]) -> f64 {
     let [sum] = sums(
-        [x],
+        x,
+        x,
         #[inline(always)]
-        |[x]| [x],
+        |x, _| [x],
     );
     sum
 }

@@ -2,7 +2,7 @@
 //! L1; the gradients of weight and bias are summed in the second, over blocks of rows that depend on the shape only.
 
 use super::{Affine, GRAIN, Grads, Moments, PIECE, Saved, column_sums};
-use crate::backend::cpu::lanes::{LANES, ask_ahead, sums};
+use crate::backend::cpu::lanes::{LANES, RUNS, ask_ahead, sums};
 use crate::dtype::Real;
 use crate::parallel::{Out, rows};
 use crate::simd::{prefetch, vectorize};
@@ -115,11 +115,21 @@ struct Slope<T> {
 impl<T: Real> Slope<T> {
     #[inline(always)]
     fn of(x: &[T], dy: &[T], weight: &[T], mean: T, rstd: T) -> Self {
-        let [along, across] = sums(
-            [x, dy, weight],
-            #[inline(always)]
-            |[x, dy, w]| [dy * w, dy * w * (x - mean)],
-        );
+        // The products of a piece stay in L1.
+        let (mut along, mut across) = (0.0, 0.0);
+        let mut products = [T::ZERO; LANES * RUNS];
+        let pieces = x.chunks(products.len()).zip(dy.chunks(products.len()));
+        for ((x, dy), w) in pieces.zip(weight.chunks(products.len())) {
+            let products = &mut products[..x.len()];
+            multiply(dy, w, products);
+            let [sum, product] = sums(
+                x,
+                products,
+                #[inline(always)]
+                |x, g| [g, g * (x - mean)],
+            );
+            (along, across) = (along + sum, across + product);
+        }
         let (n, r) = (x.len() as f64, rstd.to_f64());
         Slope { mean, rstd, slope: T::of(-(r * r * r) * across / n), shift: T::of(-r * along / n) }
     }
@@ -131,6 +141,19 @@ impl<T: Real> Slope<T> {
         *product += g * x;
         *dx = g * w + (self.slope * x + self.shift);
     }
+}
+
+/// `out = a * b`
+#[inline(always)]
+fn multiply<T: Real>(a: &[T], b: &[T], out: &mut [T]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = a * b;
+            }
+        },
+    );
 }
 
 /// The gradient of a row, and what it adds to the sums over the rows: of `dy` and of `dy * xhat`. A function of its own
