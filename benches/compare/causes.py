@@ -73,4 +73,5 @@ CAUSES = {
         "LSTM 64-128 T50 b32",
     ): "50 small products, one after the other; where the rest goes was not measured",
     ("training", "LSTM 64-128 T50 b32"): "the gradient of the hidden weights is added up step by step",
+    ("busy", "LSTM 64-128 T50 b32"): "the gradient of the hidden weights is added up step by step",
 }
