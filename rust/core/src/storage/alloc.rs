@@ -3,8 +3,8 @@
 //! A training step allocates the same sizes again and again; a fresh page costs the system more time than most kernels
 //! spend on it. Sizes are rounded up to classes (at most a quarter more, an eighth above 1 MiB). Free blocks up to
 //! 1 MiB wait in a list of the thread that freed them, without a lock, and overflow into lists shared by all threads;
-//! larger blocks come from the system in huge pages and are shared at once, cut from and joined to
-//! their neighbours as sizes need it. What is kept is limited, see `shared`.
+//! larger blocks come from the system in huge pages and are shared at once, cut from and joined to their neighbours as
+//! sizes need it (`spans`). What is kept is limited, see `shared`.
 //! Any thread may release what another allocated. Under Miri every block is its own, so that it sees misuse.
 
 use std::cell::{Cell, UnsafeCell};

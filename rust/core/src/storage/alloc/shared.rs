@@ -136,8 +136,8 @@ fn span_len(size: usize) -> usize {
 }
 
 /// Where in its span a block begins. Blocks that all began at the same place of a page would fall into the same cache
-/// sets, and a store to one would delay loads from another: so spans are told apart by a hash of their address
-/// (multiplicative, by the golden ratio), 16 cache lines of 256 bytes.
+/// sets, and a store to one would delay loads from another: so a hash of the span's address (multiplicative, by the
+/// golden ratio) chooses one of 16 places, 256 bytes apart.
 fn place(span: Span) -> NonNull<u8> {
     let hash = (span.start.as_ptr() as u64 / GRAIN as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
     // SAFETY: less than `GRAIN`, which the span has room for.
